@@ -1,0 +1,139 @@
+"""A case: a confirmed infection, its dates, and the rule set that reads them."""
+
+from datetime import date
+from uuid import UUID
+
+from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
+
+from domain.errors import Refused
+from domain.rules import CaseDates, Window, rule_set
+from domain.times import Seconds, parse_date, parse_instant, to_datetime, to_text
+
+
+class Case(BaseAggregate[UUID]):
+    TOPIC = "Case"
+
+    class Event(AggregateEvent):
+        pass
+
+    class Confirmed(Event, AggregateCreated):
+        TOPIC = "Case.Confirmed"
+        person: str
+        rules: str
+        onset: str | None
+        sampled: str | None
+        isolated_at: str | None
+        cleared_at: str | None
+
+    class Amended(Event):
+        """All the dates as they stand after the amendment."""
+
+        TOPIC = "Case.Amended"
+        person: str
+        rules: str
+        onset: str | None
+        sampled: str | None
+        isolated_at: str | None
+        cleared_at: str | None
+
+        def apply(self, case: "Case") -> None:
+            case._set(self.rules, self.onset, self.sampled, self.isolated_at, self.cleared_at)
+
+    class Isolated(Event):
+        TOPIC = "Case.Isolated"
+        person: str
+        isolated_at: str
+
+        def apply(self, case: "Case") -> None:
+            dates = _as_text(case.dates)
+            case._set(case.rules, dates["onset"], dates["sampled"], self.isolated_at, dates["cleared_at"])
+
+    class Withdrawn(Event):
+        TOPIC = "Case.Withdrawn"
+        person: str
+        reason: str | None
+
+        def apply(self, case: "Case") -> None:
+            case.withdrawn = True
+
+    def __init__(
+        self,
+        person: str,
+        rules: str,
+        onset: str | None,
+        sampled: str | None,
+        isolated_at: str | None,
+        cleared_at: str | None,
+    ) -> None:
+        self.person = UUID(person)
+        self.withdrawn = False
+        self._set(rules, onset, sampled, isolated_at, cleared_at)
+
+    @property
+    def window(self) -> Window:
+        return rule_set(self.rules).window(self.dates)
+
+    @classmethod
+    def confirm(cls, case_id: UUID, person: UUID, dates: CaseDates, rules: str, happened: Seconds) -> "Case":
+        _check(rules, dates)
+        return cls._create(
+            cls.Confirmed, id=case_id, timestamp=to_datetime(happened), person=str(person), rules=rules,
+            **_as_text(dates),
+        )  # fmt: skip
+
+    def amend(self, dates: CaseDates, rules: str, happened: Seconds) -> bool:
+        """True when something changed."""
+        if (dates, rules) == (self.dates, self.rules):
+            return False
+        self._refuse_when_withdrawn()
+        _check(rules, dates)
+        self.trigger_event(
+            self.Amended, timestamp=to_datetime(happened), person=str(self.person), rules=rules, **_as_text(dates)
+        )
+        return True
+
+    def isolate(self, at: Seconds) -> bool:
+        if self.dates.isolated_at == at:
+            return False
+        self._refuse_when_withdrawn()
+        self.trigger_event(self.Isolated, timestamp=to_datetime(at), person=str(self.person), isolated_at=to_text(at))
+        return True
+
+    def withdraw(self, reason: str | None, happened: Seconds) -> bool:
+        """True when it stood until now; ``reason`` comes sealed."""
+        if self.withdrawn:
+            return False
+        self.trigger_event(self.Withdrawn, timestamp=to_datetime(happened), person=str(self.person), reason=reason)
+        return True
+
+    def _set(
+        self, rules: str, onset: str | None, sampled: str | None, isolated_at: str | None, cleared_at: str | None
+    ) -> None:
+        self.rules = rules
+        self.dates = CaseDates(
+            onset=None if onset is None else parse_date(onset),
+            sampled=None if sampled is None else parse_date(sampled),
+            isolated_at=None if isolated_at is None else parse_instant(isolated_at),
+            cleared_at=None if cleared_at is None else parse_instant(cleared_at),
+        )
+
+    def _refuse_when_withdrawn(self) -> None:
+        if self.withdrawn:
+            raise Refused("the case was withdrawn")
+
+
+def _check(rules: str, dates: CaseDates) -> None:
+    rule_set(rules).window(dates)
+
+
+def _as_text(dates: CaseDates) -> dict[str, str | None]:
+    return {
+        "onset": _day(dates.onset),
+        "sampled": _day(dates.sampled),
+        "isolated_at": None if dates.isolated_at is None else to_text(dates.isolated_at),
+        "cleared_at": None if dates.cleared_at is None else to_text(dates.cleared_at),
+    }
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()

@@ -1,0 +1,86 @@
+"""Instants are whole seconds since 1970 in UTC; text carries an offset or is refused.
+
+In events an instant is text, ``2021-08-30T02:00:00Z``; a date is ``2021-08-30``.
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from domain.errors import Malformed
+
+Seconds = int
+
+LATEST: Final[Seconds] = 2**32 - 2
+"""The last instant that the columns of the visit graph can hold: 2106-02-07."""
+
+LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d:?\d\d)", re.ASCII)
+
+
+def parse_instant(text: str) -> Seconds:
+    """Whole seconds of an RFC 3339 instant; a fraction is cut off.
+
+    Raises Malformed without an offset, for text that is no instant, and outside 1970 to 2106.
+    """
+    if not _INSTANT.fullmatch(text):
+        hint = "carries no offset" if _INSTANT.fullmatch(text + "Z") else "is no instant"
+        raise Malformed(f"time {_shown(text)} {hint}; write it like 2021-08-30T09:00:00+07:00")
+    try:
+        return checked(int(_since_epoch(datetime.fromisoformat(text.upper().replace(",", ".")))))
+    except (ValueError, OverflowError):
+        raise Malformed(f"time {_shown(text)} does not exist") from None
+
+
+def from_datetime(moment: datetime) -> Seconds:
+    """Whole seconds of an aware datetime; raises Malformed for a naive one."""
+    if moment.tzinfo is None:
+        raise Malformed("the time carries no offset; write it like 2021-08-30T09:00:00+07:00")
+    return checked(int(_since_epoch(moment)))
+
+
+def checked(instant: Seconds) -> Seconds:
+    if not 0 <= instant <= LATEST:
+        raise Malformed("a time must lie between 1970 and 2106")
+    return instant
+
+
+def to_datetime(instant: Seconds) -> datetime:
+    return datetime.fromtimestamp(instant, UTC)
+
+
+def to_text(instant: Seconds) -> str:
+    return to_datetime(instant).isoformat()[:19] + "Z"
+
+
+def parse_date(text: str) -> date:
+    """The date of ``2021-08-30``; raises Malformed."""
+    try:
+        if len(text) == len("2021-08-30"):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise Malformed(f"date {_shown(text)} is none; write it like 2021-08-30")
+
+
+def start_of_day(day: date, zone: ZoneInfo = LOCAL) -> Seconds:
+    """The instant of 00:00 on that day in ``zone``."""
+    return checked(int(_since_epoch(datetime(day.year, day.month, day.day, tzinfo=zone))))
+
+
+def add_days(day: date, days: int) -> date:
+    return day + timedelta(days=days)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+
+
+def _since_epoch(moment: datetime) -> int:
+    return (moment - _EPOCH) // _SECOND
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")
