@@ -57,6 +57,18 @@ class Quarantine(BaseAggregate[UUID]):
         def apply(self, quarantine: "Quarantine") -> None:
             quarantine._close(self.until)
 
+    class Withdrawn(Event):
+        """It should never have been recorded, and confines nobody."""
+
+        TOPIC = "Quarantine.Withdrawn"
+        quarantine_id: str
+        person: str
+        since: str
+        reason: str | None
+
+        def apply(self, quarantine: "Quarantine") -> None:
+            quarantine.withdrawn = True
+
     def __init__(
         self,
         quarantine_id: str,
@@ -72,6 +84,7 @@ class Quarantine(BaseAggregate[UUID]):
         self.kind = kind
         self.place = place
         self.accepted: set[Seconds | None] = set()
+        self.withdrawn = False
         self._close(until)
 
     @classmethod
@@ -113,6 +126,7 @@ class Quarantine(BaseAggregate[UUID]):
     def extend(self, until: Seconds | None, happened: Seconds) -> bool:
         if until == self.until:
             return False
+        self._refuse_when_withdrawn()
         _check_order(self.since, until)
         self.trigger_event(
             self.Extended, timestamp=to_datetime(happened), **self._names(),
@@ -123,11 +137,23 @@ class Quarantine(BaseAggregate[UUID]):
     def release(self, at: Seconds, reason: str | None) -> bool:
         if at == self.until:
             return False
+        self._refuse_when_withdrawn()
         _check_order(self.since, at)
         self.trigger_event(
             self.Released, timestamp=to_datetime(at), **self._names(), until=to_text(at), reason=reason
         )  # fmt: skip
         return True
+
+    def withdraw(self, reason: str | None, happened: Seconds) -> bool:
+        """True when it stood until now; ``reason`` comes sealed."""
+        if self.withdrawn:
+            return False
+        self.trigger_event(self.Withdrawn, timestamp=to_datetime(happened), **self._names(), reason=reason)
+        return True
+
+    def _refuse_when_withdrawn(self) -> None:
+        if self.withdrawn:
+            raise Refused("the quarantine was withdrawn")
 
     def _names(self) -> dict[str, str]:
         return {"quarantine_id": self.quarantine_id, "person": str(self.person), "since": to_text(self.since)}

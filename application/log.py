@@ -1,0 +1,114 @@
+"""The log and the vault as the application needs them; ``infrastructure`` keeps them."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
+from uuid import UUID
+
+from eventsourcing.domain import BaseAggregate
+
+from application.provenance import Provenance
+from domain.errors import Unavailable
+from domain.people import Identity
+
+Stream = TypeVar("Stream", bound=BaseAggregate[UUID])
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Key(NamedTuple):
+    """What must be unique across streams, hashed to 16 bytes, and the stream that holds it."""
+
+    key: bytes
+    stream: UUID
+
+
+class Secret(NamedTuple):
+    """The wrapped key of a person or import, for the vault."""
+
+    subject: UUID
+    wrapped_key: bytes
+
+
+@dataclass(slots=True)
+class Draft:
+    """What one command records: streams with pending events, their keys and secrets; all or nothing."""
+
+    streams: list[BaseAggregate[UUID]] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list)
+    secrets: list[Secret] = field(default_factory=list)
+
+
+class Raced(Exception):
+    """Another writer took a key or a place in a stream first; load again and decide again."""
+
+
+class Log(Protocol):
+    def load(self, kind: type[Stream], stream: UUID, as_of: int | None = None) -> Stream | None:
+        """The stream as known at position ``as_of`` (now when None); None where it has no event."""
+
+    def load_many(self, kind: type[Stream], streams: Iterable[UUID]) -> dict[UUID, Stream]: ...
+
+    def save(self, draft: Draft, by: Provenance) -> int:
+        """The position of the last event. Raises Raced; nothing is recorded then."""
+
+    def holder(self, key: bytes) -> UUID | None: ...
+
+    def holders(self, keys: Sequence[bytes]) -> dict[bytes, UUID]: ...
+
+    def position_of(self, stream: UUID, version: int) -> int: ...
+
+    def states_at(self, positions: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+        """The content of the events at these positions."""
+
+    def head(self) -> int:
+        """The position of the last event; 0 for an empty log."""
+
+    def position_at(self, microseconds: int) -> int:
+        """The position of the last event with recorded_at at or before that instant, in microseconds since 1970."""
+
+
+class Vault(Protocol):
+    def identity_key(self, identity: Identity) -> bytes:
+        """A keyed hash: equal identities give equal keys, a key tells nothing without the master key."""
+
+    def new_secret(self, subject: UUID) -> Secret: ...
+
+    def seal(self, secret: Secret, field: str, text: str) -> str: ...
+
+    def open(self, secret: Secret, field: str, sealed: str) -> str: ...
+
+    def secrets(self, subjects: Iterable[UUID]) -> dict[UUID, Secret]:
+        """The secrets that are still there; forgotten subjects are missing."""
+
+
+def unique_key(kind: str, *parts: str) -> bytes:
+    """The key of what is unique across streams; ``kind`` (at most 16 letters) keeps the kinds apart."""
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16, person=kind.encode()).digest()
+
+
+def settled(command: Callable[P, R]) -> Callable[P, R]:
+    """Run a command again when another writer was faster; it finds that one's result then."""
+
+    @wraps(command)
+    def again(*args: P.args, **kwargs: P.kwargs) -> R:
+        for _ in range(_TRIES):
+            try:
+                return command(*args, **kwargs)
+            except Raced:
+                continue
+        raise Unavailable("too many others are changing the same things; try again")
+
+    return again
+
+
+_TRIES = 20
+
+
+class Recorded(NamedTuple):
+    """What a write answers: the id of what it recorded or found, and the position of its last event."""
+
+    id: Any
+    position: int

@@ -1,0 +1,111 @@
+"""Venues: registered, renamed, their default stay changed; named by id or by code."""
+
+from collections.abc import Callable, Iterable
+from uuid import UUID, uuid4
+
+from application.log import Draft, Key, Log, Recorded, settled, unique_key
+from application.provenance import LOCAL, Provenance
+from domain.errors import Conflict, Malformed, Refused, Unknown
+from domain.times import Seconds
+from domain.venues import Minutes, Venue, parse_code
+
+
+class Venues:
+    def __init__(self, log: Log, communes: Callable[[str], bool], now: Callable[[], Seconds]) -> None:
+        """``communes`` says whether an official code is that of a commune (or of a district without communes)."""
+        self.log = log
+        self.communes = communes
+        self.now = now
+
+    @settled
+    def register(
+        self,
+        name: str,
+        kind: str,
+        *,
+        commune: str | None = None,
+        code: str | None = None,
+        registered_at: Seconds | None = None,
+        address: str | None = None,
+        default_stay_minutes: Minutes | None = None,
+        venue_id: UUID | None = None,
+        by: Provenance = LOCAL,
+    ) -> Recorded:
+        """Raises Conflict when the code or the id stands for another venue; the same again is found, not made twice."""
+        if commune is not None and not self.communes(commune):
+            raise Malformed("commune is no code of the official list of November 2021")
+        at = self.now() if registered_at is None else registered_at
+        if at > self.now() + 300:
+            raise Refused("the registration lies in the future")
+        venue = Venue.register(
+            venue_id or uuid4(), name, kind, at,
+            code=code, commune=commune, address=address, default_stay_minutes=default_stay_minutes,
+        )  # fmt: skip
+        existing = self._existing(code, venue_id)
+        if existing is not None:
+            return self._same(existing, venue, given_stay=default_stay_minutes)
+        keys = [Key(code_key(code), venue.id)] if code is not None else []
+        return Recorded(venue.id, self.log.save(Draft([venue], keys), by))
+
+    def _existing(self, code: str | None, venue_id: UUID | None) -> Venue | None:
+        holder = None if code is None else self.log.holder(code_key(code))
+        stream = holder or venue_id
+        return None if stream is None else self.log.load(Venue, stream)
+
+    def _same(self, existing: Venue, wanted: Venue, given_stay: Minutes | None) -> Recorded:
+        same = (existing.name, existing.kind, existing.commune, existing.address, existing.code) == (
+            wanted.name, wanted.kind, wanted.commune, wanted.address, wanted.code,
+        )  # fmt: skip
+        if not same or given_stay not in (None, existing.default_stay_minutes):
+            raise Conflict("that code or id belongs to another venue already")
+        return Recorded(existing.id, self.log.position_of(existing.id, 1))
+
+    @settled
+    def amend(
+        self,
+        venue: str,
+        *,
+        name: str | None = None,
+        default_stay_minutes: Minutes | None = None,
+        by: Provenance = LOCAL,
+    ) -> Recorded:
+        found = self.get(venue)
+        if name is not None:
+            found.rename(name, self.now())
+        if default_stay_minutes is not None:
+            found.change_default_stay(default_stay_minutes, self.now())
+        if not found.pending_events:
+            return Recorded(found.id, self.log.position_of(found.id, found.version))
+        return Recorded(found.id, self.log.save(Draft([found]), by))
+
+    def find(self, name: str) -> UUID | None:
+        """The id of the venue with that code or id; None for an unknown one."""
+        return self.find_many([name]).get(name)
+
+    def find_many(self, names: Iterable[str]) -> dict[str, UUID]:
+        """The ids of those that are known, by the code or id that names them."""
+        keys = {name: code_key(parse_code(name)) for name in names}
+        holders = self.log.holders(list(keys.values()))
+        found = {name: holders[key] for name, key in keys.items() if key in holders}
+        ids = {name: venue_id for name in keys.keys() - found.keys() if (venue_id := _as_id(name)) is not None}
+        known = self.log.load_many(Venue, ids.values()) if ids else {}
+        return found | {name: venue_id for name, venue_id in ids.items() if venue_id in known}
+
+    def get(self, name: str) -> Venue:
+        """Raises Unknown."""
+        venue_id = self.find(name)
+        venue = None if venue_id is None else self.log.load(Venue, venue_id)
+        if venue is None:
+            raise Unknown("there is no venue with that code or id")
+        return venue
+
+
+def _as_id(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None
+
+
+def code_key(code: str) -> bytes:
+    return unique_key("venue code", code)

@@ -1,0 +1,161 @@
+"""The event store: the library's recorder, with positions without gaps, recorded_at, COPY and keys across streams.
+
+How an append goes, in one transaction: the keys first (unique, in order, so that two writers of the same key meet there
+and not behind the ordering lock), then the ordering lock (the row of ``log_head``, which gives positions and
+recorded_at), then the events by binary COPY, then the commit, which releases the lock.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import InterfaceError, OperationalError, StoredEvent, Tracking
+from eventsourcing.postgres import PostgresProcessRecorder
+from eventsourcing.utils import retry
+from psycopg import Cursor
+from psycopg.rows import DictRow
+
+from application.log import Key, Secret
+from application.provenance import LOCAL, Provenance
+from infrastructure.database import Database
+
+_COLUMNS = (
+    "notification_id, recorded_at, originator_id, originator_version, topic, state, "
+    "actor, on_behalf_of, source, cause, correlation, basis"
+)
+_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
+_COPY_TRAILER = struct.pack(">h", -1)
+_COPY_CHUNK = 2_000  # rows joined into one message
+_POSITION_AND_TIME = struct.Struct(">hiqiq").pack
+_KEY = struct.Struct(">hi16si16s").pack
+_NULL = struct.pack(">i", -1)
+_POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The positions ``first`` to ``last`` of one append, and when it entered the log."""
+
+    first: int
+    last: int
+    recorded_at: datetime
+
+
+def copy_row(stream: bytes, version: int, topic: bytes, state: bytes, provenance: bytes) -> bytes:
+    """An event as a row of the binary COPY, less its position and time, which the ordering lock gives."""
+    return b"".join((
+        b"\0\0\0\x10", stream, b"\0\0\0\x08", version.to_bytes(8), len(topic).to_bytes(4), topic,
+        len(state).to_bytes(4), state, provenance,
+    ))  # fmt: skip
+
+
+def copy_provenance(provenance: Provenance) -> bytes:
+    """The last six columns of a COPY row."""
+    cause = _NULL if provenance.cause is None else struct.pack(">iq", 8, provenance.cause)
+    return b"".join((
+        _text(provenance.actor), _text(provenance.on_behalf_of), _text(provenance.source), cause,
+        _text(provenance.correlation), _text(provenance.basis),
+    ))  # fmt: skip
+
+
+class EventRecorder(PostgresProcessRecorder):
+    """Raises the library's IntegrityError when a key or a place in a stream is taken."""
+
+    def __init__(self, database: Database, *, events_table_name: str = "events") -> None:
+        if database.enable_db_functions:
+            raise ValueError("database functions drop the ordering lock")
+        super().__init__(database, events_table_name=events_table_name, tracking_table_name="tracking")
+
+    def create_table(self) -> None:
+        """Tables come from the migrations."""
+
+    @retry((InterfaceError, OperationalError), max_attempts=10, wait=0.2)
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
+        """The library's way in; ``provenance``, ``keys``, ``secrets`` and ``tracking`` may come along."""
+        provenance = copy_provenance(kwargs.get("provenance", LOCAL))
+        rows = [
+            copy_row(_uuid(e.originator_id).bytes, e.originator_version, e.topic.encode(), e.state, provenance)
+            for e in stored_events
+        ]
+        appended = self.append(
+            rows, keys=kwargs.get("keys", ()), secrets=kwargs.get("secrets", ()), tracking=kwargs.get("tracking")
+        )
+        return range(appended.first, appended.last + 1) if appended else ()
+
+    def append(
+        self,
+        rows: Sequence[bytes],
+        *,
+        keys: Iterable[Key] = (),
+        secrets: Iterable[Secret] = (),
+        tracking: Tracking | None = None,
+    ) -> Appended | None:
+        """Append rows of ``copy_row`` with their keys, all or nothing; None when there were no rows."""
+        with self.datastore.transaction(commit=True) as cursor:
+            if tracking is not None:
+                self._insert_tracking(cursor, tracking)
+            _insert_keys(cursor, keys)
+            _insert_secrets(cursor, secrets)
+            if not rows:
+                return None
+            appended = self._take_positions(cursor, len(rows))
+            self._copy(cursor, rows, appended)
+            self._notify_channel(cursor)
+        return appended
+
+    def _take_positions(self, cursor: Cursor[DictRow], count: int) -> Appended:
+        cursor.execute(
+            "UPDATE log_head SET position = position + %s, recorded_at = greatest(recorded_at, clock_timestamp()) "
+            "RETURNING position, recorded_at",
+            [count],
+            prepare=True,
+        )
+        head = cursor.fetchone()
+        assert head is not None  # noqa: S101 # migrations insert the row
+        return Appended(head["position"] - count + 1, head["position"], head["recorded_at"])
+
+    def _copy(self, cursor: Cursor[DictRow], rows: Sequence[bytes], appended: Appended) -> None:
+        microseconds = (appended.recorded_at - _POSTGRES_EPOCH) // timedelta(microseconds=1)
+        # the name of the table is ours, never input
+        statement = f"COPY {self.events_table_name} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+        with cursor.copy(statement.encode()) as copy:
+            copy.write(_COPY_HEADER)
+            for start in range(0, len(rows), _COPY_CHUNK):
+                chunk = rows[start : start + _COPY_CHUNK]
+                positions = range(appended.first + start, appended.first + start + len(chunk))
+                copy.write(b"".join([
+                    _POSITION_AND_TIME(12, 8, position, 8, microseconds) + row
+                    for position, row in zip(positions, chunk, strict=True)
+                ]))  # fmt: skip
+            copy.write(_COPY_TRAILER)
+
+
+def _insert_keys(cursor: Cursor[DictRow], keys: Iterable[Key]) -> None:
+    """In order, so that two writers never wait for each other in a circle."""
+    rows = [_KEY(2, 16, key, 16, stream.bytes) for key, stream in sorted(keys)]
+    if rows:
+        with cursor.copy(b"COPY keys (key, stream) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.write(_COPY_HEADER + b"".join(rows) + _COPY_TRAILER)
+
+
+def _insert_secrets(cursor: Cursor[DictRow], secrets: Iterable[Secret]) -> None:
+    ordered = sorted(secrets)
+    if ordered:
+        cursor.execute(
+            "INSERT INTO vault SELECT * FROM unnest(%b::uuid[], %b::bytea[])",
+            [[secret.subject for secret in ordered], [secret.wrapped_key for secret in ordered]],
+        )
+
+
+def _text(value: str | None) -> bytes:
+    if value is None:
+        return _NULL
+    encoded = value.encode()
+    return len(encoded).to_bytes(4) + encoded
+
+
+def _uuid(stream: UUID | str) -> UUID:
+    return stream if isinstance(stream, UUID) else UUID(stream)

@@ -1,0 +1,181 @@
+"""Answers as columns that become domain objects only when looked at."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from domain.contacts import Contact, Encounter, Overlap, Trace
+from infrastructure.graph.arrays import Array
+from infrastructure.graph.ids import Ids
+from infrastructure.graph.stays import Stays
+from infrastructure.graph.trace import Encounters, Level
+
+_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TraceColumns:
+    """n contacts by level, exposed_at and person; all columns of shape (n,), numbers of people as in ``people``.
+
+    The infectors of contact i are ``via[via_first[i]:via_first[i + 1]]``. Iterating gives domain Contacts, with UUIDs,
+    a few thousand built at a time. ``position`` is the one answered for.
+    """
+
+    position: int
+    people: Ids
+    venues: Ids
+    person: Array  # uint32
+    level: Array  # int64
+    exposed_at: Array  # uint32 seconds
+    encounters: Array  # int64
+    contact_seconds: Array  # int64
+    certain: Array  # bool
+    via_first: Array  # int64, shape (n + 1,)
+    via: Array  # uint32
+    evidence: "EvidenceColumns | None" = None
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    def __iter__(self) -> Iterator[Contact]:
+        for low in range(0, len(self), _AT_ONCE):
+            yield from self.contacts(low, low + _AT_ONCE)
+
+    def contacts(self, low: int, high: int) -> list[Contact]:
+        """The contacts from ``low`` up to, not including, ``high``."""
+        high = min(high, len(self))
+        first = self.via_first[low : high + 1] - self.via_first[low]
+        via = self.people.uuids(self.via[self.via_first[low] : self.via_first[high]])
+        columns = (self.level, self.exposed_at, self.encounters, self.contact_seconds, self.certain)
+        return [
+            Contact(person, level, exposed_at, encounters, seconds, tuple(via[start:end]), certain)
+            for person, level, exposed_at, encounters, seconds, certain, start, end in zip(
+                self.people.uuids(self.person[low:high]),
+                *(column[low:high].tolist() for column in columns),
+                first[:-1].tolist(),
+                first[1:].tolist(),
+                strict=True,
+            )
+        ]
+
+    def met(self) -> Iterator[Encounter]:
+        """The encounters, by contact in this order and then by start; visits by position. Needs ``evidence``."""
+        if self.evidence is None:
+            raise ValueError("the trace was asked for without evidence")
+        for low in range(0, len(self.evidence.columns.start), _AT_ONCE):
+            yield from self.evidence.encounters(low, low + _AT_ONCE, self.people, self.venues)
+
+    def to_domain(self) -> Trace:
+        return Trace(list(self), list(self.met()) if self.evidence else [])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvidenceColumns:
+    stays: Stays
+    columns: Encounters
+
+    def encounters(self, low: int, high: int, people: Ids, venues: Ids) -> list[Encounter]:
+        some = Encounters(*(column[low:high] for column in self.columns))
+        return [
+            Encounter(*columns)
+            for columns in zip(
+                people.uuids(some.infector),
+                people.uuids(some.contact),
+                venues.uuids(some.venue),
+                some.start.tolist(),
+                some.end.tolist(),
+                self.stays.visits(some.infector_stay),
+                self.stays.visits(some.contact_stay),
+                some.infector_observed.tolist(),
+                some.contact_observed.tolist(),
+                strict=True,
+            )
+        ]
+
+
+def answer(
+    position: int, people: Ids, venues: Ids, levels: list[Level], certain: list[Array], stays: Stays | None
+) -> TraceColumns:
+    """The levels in their order; ``certain`` are the people of each level when only observed stays exist."""
+    orders = [
+        np.argsort(level.exposed_at.astype(np.uint64) << np.uint64(32) | people.rank[level.person])
+        for level in levels
+    ]
+    ordered = [
+        (level.person[order], np.full(len(order), number), level.exposed_at[order], level.encounters[order],
+         level.seconds[order])
+        for number, (level, order) in enumerate(zip(levels, orders, strict=True), start=1)
+    ]  # fmt: skip
+    nothing = tuple(np.empty(0, kind) for kind in (np.uint32, np.int64, np.uint32, np.int64, np.int64))
+    person, depth, exposed_at, encounters, seconds = map(np.concatenate, zip(nothing, *ordered, strict=True))
+    place = np.zeros(len(people), np.int64)
+    place[person] = np.arange(len(person))
+    via_first, via = _via(levels, people, place, len(person))
+    return TraceColumns(
+        position, people, venues, person, depth, exposed_at, encounters, seconds,
+        _is_certain(person, depth, certain, len(people)), via_first, via,
+        None if stays is None else EvidenceColumns(stays, _evidence(levels, people, place)),
+    )  # fmt: skip
+
+
+def _is_certain(person: Array, depth: Array, certain: list[Array], people: int) -> Array:
+    level_when_observed = np.zeros(people, np.int64)
+    for number, found in enumerate(certain, start=1):
+        level_when_observed[found] = number
+    return level_when_observed[person] == depth
+
+
+def _via(levels: list[Level], people: Ids, place: Array, contacts: int) -> tuple[Array, Array]:
+    pairs = np.concatenate([np.empty(0, np.uint64), *(level.pairs for level in levels)])
+    contact = place[(pairs >> np.uint64(32)).astype(np.int64)].astype(np.uint64)
+    infector = people.rank[(pairs & np.uint64(2**32 - 1)).astype(np.int64)]
+    ordered = np.sort(contact << np.uint64(32) | infector)
+    first = np.searchsorted(ordered, np.arange(contacts + 1, dtype=np.uint64) << np.uint64(32))
+    return first, people.number[(ordered & np.uint64(2**32 - 1)).astype(np.int64)]
+
+
+def _evidence(levels: list[Level], people: Ids, place: Array) -> Encounters:
+    types = (np.uint32,) * 5 + (np.int64,) * 2 + (bool,) * 2
+    nothing = tuple(np.empty(0, kind) for kind in types)
+    found = [level.evidence for level in levels if level.evidence is not None]
+    together = Encounters(*map(np.concatenate, zip(nothing, *found, strict=True)))
+    order = np.lexsort((people.rank[together.infector], together.end, together.start, place[together.contact]))
+    return Encounters(*(column[order] for column in together))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OverlapColumns:
+    """n overlaps by start, person_a and person_b; iterating gives domain Overlaps, visits by position."""
+
+    position: int
+    people: Ids
+    stays: Stays
+    person_a: Array  # uint32
+    person_b: Array  # uint32
+    start: Array  # uint32 seconds
+    end: Array  # uint32 seconds
+    certain: Array  # bool
+    stay_a: Array  # int64
+    stay_b: Array  # int64
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def __iter__(self) -> Iterator[Overlap]:
+        for low in range(0, len(self), _AT_ONCE):
+            part = slice(low, low + _AT_ONCE)
+            yield from (
+                Overlap(*columns)
+                for columns in zip(
+                    self.people.uuids(self.person_a[part]),
+                    self.people.uuids(self.person_b[part]),
+                    self.start[part].tolist(),
+                    self.end[part].tolist(),
+                    (self.end[part] - self.start[part]).tolist(),
+                    self.certain[part].tolist(),
+                    self.stays.visits(self.stay_a[part]),
+                    self.stays.visits(self.stay_b[part]),
+                    strict=True,
+                )
+            )

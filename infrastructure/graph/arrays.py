@@ -1,0 +1,46 @@
+"""Array types and the two moves that everything here is made of: ranges, and positions in a sorted column."""
+
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+
+FOREVER: Final = np.uint32(2**32 - 1)
+"""No known end: of a window as an instant, of a version as a position."""
+
+AT_ONCE: Final = 1 << 21
+"""How many candidate rows a question looks at together; bounds its memory."""
+
+
+def ranges(low: Array, high: Array, at_once: int = AT_ONCE) -> Iterator[tuple[Array, Array]]:
+    """All numbers of all ranges ``[low[i], high[i])`` as ``(i, number)``, at most ``at_once`` at a time."""
+    ends = np.cumsum(np.maximum(high - low, 0))
+    total = int(ends[-1]) if len(ends) else 0
+    begins = ends - np.maximum(high - low, 0)
+    for start in range(0, total, at_once):
+        stop = min(start + at_once, total)
+        first = int(np.searchsorted(ends, start, "right"))
+        last = int(np.searchsorted(begins, stop, "left"))
+        counts = np.minimum(ends[first:last], stop) - np.maximum(begins[first:last], start)
+        which = np.repeat(np.arange(first, last), counts)
+        yield which, np.arange(start, stop) + (low - begins)[which]
+
+
+def all_ranges(low: Array, high: Array) -> tuple[Array, Array]:
+    """All of ``ranges`` at once."""
+    counts = np.maximum(high - low, 0)
+    ends = np.cumsum(counts)
+    which = np.repeat(np.arange(len(low)), counts)
+    return which, np.arange(len(which)) + (low - ends + counts)[which]
+
+
+def find(column: Array, values: Array) -> tuple[Array, Array]:
+    """Where each of ``values`` stands in the sorted ``column`` (0 when nowhere), and whether it does."""
+    if not len(column):
+        return np.zeros(len(values), np.int64), np.zeros(len(values), bool)
+    at = np.searchsorted(column, values)
+    at[at == len(column)] = 0
+    return at, column[at] == values

@@ -1,0 +1,137 @@
+"""The stays of entangled rows. semantics.md, "Stay"; the same as domain/stays.py, for many people at once.
+
+Where a visit without check-out is followed by another check-in of the same person within its default stay, it ends
+there or continues; both rows are marked ENTANGLED when they are projected. Every other row is its own stay. As the
+next check-in within the default stay of a row is always entangled with it, the entangled rows of a person suffice to
+find the stays; and as the parts of a joined stay follow each other within their default stays, it overlaps an
+interval only when one of its rows does.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from infrastructure.graph.arrays import Array, all_ranges, find
+from infrastructure.graph.part import ENTANGLED, OBSERVED, Part
+
+
+class Resolved(NamedTuple):
+    """m entangled rows and the stay of each; ``last`` is the row that ends the stay and names it."""
+
+    row: Array  # int64, sorted
+    last: Array  # int64
+    start: Array  # uint32, of the stay
+    end: Array  # uint32, of the stay
+    observed: Array  # bool, of the stay
+    check_in: Array  # uint32, of the row
+    visit: Array  # uint32, of the row
+
+    @classmethod
+    def nothing(cls) -> "Resolved":
+        types = (np.int64, np.int64, np.uint32, np.uint32, bool, np.uint32, np.uint32)
+        return cls(*(np.empty(0, kind) for kind in types))
+
+
+class Stays:
+    """What was known at ``position`` in ``parts``, where a row is numbered through all parts: ``base[part] + row``."""
+
+    def __init__(self, parts: Sequence[Part], position: int, people: int) -> None:
+        self.parts = [part for part in parts if part.may_know_at(position)]
+        self.position = position
+        self.base = np.cumsum([0, *map(len, self.parts)])
+        self.rows = int(self.base[-1])
+        self._resolved = Resolved.nothing()
+        self._known = np.zeros(people, bool)
+
+    def of(self, rows: Array, people: Array) -> Resolved:
+        """The stays of these entangled ``rows`` of these ``people``, one for one."""
+        self._resolve(people)
+        at, _ = find(self._resolved.row, rows)
+        return Resolved(*(column[at] for column in self._resolved))
+
+    def visits(self, stays: Array) -> list[tuple[int, ...]]:
+        """The positions of the visits of each stay, in order of check-in."""
+        at, joined = find(self._resolved.row, stays)
+        together = self._joined()
+        return [
+            together[stay] if is_joined else (int(self.column("visit", stay)),)
+            for stay, is_joined in zip(stays.tolist(), joined.tolist(), strict=True)
+        ]
+
+    def column(self, name: str, row: int) -> int:
+        part = int(np.searchsorted(self.base, row, "right")) - 1
+        return int(getattr(self.parts[part].rows, name)[row - self.base[part]])
+
+    def _joined(self) -> dict[int, tuple[int, ...]]:
+        order = np.lexsort((self._resolved.visit, self._resolved.check_in, self._resolved.last))
+        together: dict[int, tuple[int, ...]] = {}
+        for last, visit in zip(self._resolved.last[order].tolist(), self._resolved.visit[order].tolist(), strict=True):
+            together[last] = (*together.get(last, ()), visit)
+        return together
+
+    def _resolve(self, people: Array) -> None:
+        new = np.unique(people[~self._known[people]])
+        if len(new):
+            self._known[new] = True
+            more = self._entangled(new)
+            both = Resolved(*map(np.concatenate, zip(self._resolved, more, strict=True)))
+            order = np.argsort(both.row)
+            self._resolved = Resolved(*(column[order] for column in both))
+
+    def _entangled(self, people: Array) -> Resolved:
+        found = []
+        for part, base in zip(self.parts, self.base.tolist(), strict=False):
+            _, at = all_ranges(*part.of_people(people))
+            row = part.by_person[at]
+            row = row[part.rows.flags[row] & ENTANGLED != 0]
+            rows = part.rows.take(row)
+            known = rows.known_at(self.position)
+            found.append((row[known] + np.int64(base), *rows.take(known)))
+        number, *columns = map(np.concatenate, zip(*found, strict=True))
+        return resolved(number, *columns)
+
+
+def resolved(
+    row: Array, key: Array, end: Array, person: Array, visit: Array, *rest: Array
+) -> Resolved:
+    """The stays of all the entangled rows, known at one position, of some people."""
+    observed = rest[-1] & OBSERVED != 0
+    start, venue = key & np.uint64(2**32 - 1), key >> np.uint64(32)
+    order = np.lexsort((visit, venue, start, person))
+    row, end, person, visit, observed = (column[order] for column in (row, end, person, visit, observed))
+    start, venue = start[order].astype(np.uint32), venue[order]
+
+    instant = _numbered_changes(person, start)
+    following, has_following = _next_instant(instant, person)
+    next_check_in = start[following]
+    cut = ~observed & has_following & (next_check_in <= end)
+    place = instant << np.uint64(32) | venue
+    into, continues = find(place, (instant + np.uint64(1)) << np.uint64(32) | venue)
+    continues &= cut
+    end = np.where(cut & ~continues, np.minimum(end, next_check_in), end)
+
+    last = _ends_of_chains(np.where(continues, into, np.arange(len(row))))
+    first = start.copy()
+    np.minimum.at(first, last, start)
+    return Resolved(row, row[last], first[last], end[last], observed[last], start, visit)
+
+
+def _numbered_changes(person: Array, start: Array) -> Array:
+    """Numbers the distinct instants of each person, through all people."""
+    new = (person[1:] != person[:-1]) | (start[1:] != start[:-1])
+    return np.concatenate([np.zeros(min(len(person), 1), np.uint64), np.cumsum(new, dtype=np.uint64)])
+
+
+def _next_instant(instant: Array, person: Array) -> tuple[Array, Array]:
+    """The first row of the person's next instant, and whether there is one."""
+    after = np.searchsorted(instant, instant, "right")
+    inside = after < len(instant)
+    after[~inside] = 0
+    return after, inside & (person[after] == person)
+
+
+def _ends_of_chains(into: Array) -> Array:
+    while (further := into[into]).tobytes() != into.tobytes():
+        into = further
+    return into

@@ -1,0 +1,265 @@
+"""Contact tracing on columns, level by level. semantics.md, "Trace"; the same answers as domain/contacts.py."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from domain.contacts import open_windows
+from infrastructure.graph.arrays import FOREVER, Array, all_ranges, ranges
+from infrastructure.graph.confinements import KnownConfinements
+from infrastructure.graph.part import ENTANGLED, OBSERVED, Part, minus
+from infrastructure.graph.stays import Stays
+
+
+class Windows(NamedTuple):
+    """When each person passes on; uint32, ``[start, end)``."""
+
+    person: Array
+    start: Array
+    end: Array
+
+
+class Pieces(NamedTuple):
+    """What remains of stays in windows: ``[start, end)`` of a person at a venue; ``stay`` is the row that names it."""
+
+    person: Array
+    venue: Array
+    start: Array
+    end: Array
+    observed: Array
+    stay: Array
+
+
+class Meetings(NamedTuple):
+    """Encounters of ``piece`` (an index of Pieces) with the stay of ``contact``, ``[start, end)``."""
+
+    piece: Array
+    contact: Array
+    start: Array
+    end: Array
+    observed: Array
+    stay: Array
+
+
+class Encounters(NamedTuple):
+    """Qualifying encounters, with the rows that name the stays of both."""
+
+    infector: Array
+    contact: Array
+    venue: Array
+    start: Array
+    end: Array
+    infector_stay: Array
+    contact_stay: Array
+    infector_observed: Array
+    contact_observed: Array
+
+
+class Level(NamedTuple):
+    """The contacts of one level (all arrays one for one) and who exposed them, ``pairs`` being contact << 32 | infector."""
+
+    person: Array
+    exposed_at: Array
+    encounters: Array
+    seconds: Array
+    pairs: Array
+    evidence: Encounters | None
+    all_observed: bool
+
+
+class Tracer:
+    """Finds levels from windows; ``observed_only`` as if no imputed stay existed."""
+
+    def __init__(
+        self, stays: Stays, confinements: KnownConfinements, people: int, min_seconds: int, until: int | None
+    ) -> None:
+        self.stays = stays
+        self.confinements = confinements
+        self.people = people
+        self.shortest = max(min_seconds, 1)
+        self.until = until
+
+    def levels(
+        self, first: Windows, levels: int, *, observed_only: bool = False, evidence: bool = False
+    ) -> Iterator[Level]:
+        """Level 1 and the following ones; ends early when nobody is left to find."""
+        reached = np.zeros(self.people, bool)
+        reached[first.person] = True
+        windows = first
+        for remaining in reversed(range(levels)):
+            exposures = _Exposures(self.people, self.confinements.ever if remaining else None, evidence)
+            pieces = self.pieces(windows, observed_only)
+            for met in self.meetings(pieces, observed_only, lambda contact: ~reached[contact]):
+                exposures.add(pieces, met)
+            level = exposures.level(self._pairs_wanted(observed_only))
+            if not len(level.person):
+                return
+            yield level
+            reached[level.person] = True
+            windows = self._onward(level, exposures) if remaining else windows
+
+    @staticmethod
+    def _pairs_wanted(observed_only: bool) -> bool:
+        return not observed_only
+
+    def _onward(self, level: Level, exposures: "_Exposures") -> Windows:
+        """The windows in which a level's contacts pass on. semantics.md, "Trace", 4."""
+        until = FOREVER if self.until is None else np.uint32(min(max(self.until, 0), int(FOREVER)))
+        free = ~self.confinements.ever[level.person] & (level.exposed_at < until)
+        person, start = level.person[free], level.exposed_at[free]
+        end = np.full(len(person), until, np.uint32)
+        some = [
+            (confined, *window)
+            for confined, starts in exposures.starts_of_confined()
+            for window in open_windows(starts, self.confinements.of(confined), self.until)
+        ]
+        few = np.array(some, np.int64).reshape(-1, 3).clip(0, int(FOREVER)).astype(np.uint32)
+        return Windows(*(np.concatenate([free, few[:, n]]) for n, free in enumerate((person, start, end))))
+
+    def pieces(self, windows: Windows, observed_only: bool) -> Pieces:
+        """Each stay of each window's person, clipped to the window, where long enough to matter."""
+        found = [self._pieces_of(part, base, windows) for part, base in self._parts()]
+        plain = [rows for rows, _ in found]
+        which, row = (np.concatenate(columns) for columns in zip(*(tangled for _, tangled in found), strict=True))
+        if len(row):
+            plain.append(self._joined_pieces(which, row, windows))
+        pieces = Pieces(*map(np.concatenate, zip(*plain, strict=True)))
+        lasting = (pieces.start < pieces.end) & (pieces.end - pieces.start >= self.shortest)
+        if observed_only:
+            lasting &= pieces.observed
+        return Pieces(*(column[lasting] for column in pieces))
+
+    def _parts(self) -> Iterator[tuple[Part, int]]:
+        return zip(self.stays.parts, self.stays.base.tolist(), strict=False)
+
+    def _pieces_of(self, part: Part, base: int, windows: Windows) -> tuple[Pieces, tuple[Array, Array]]:
+        """The pieces of plain rows, and (window, row) of the entangled ones."""
+        which, at = all_ranges(*part.of_people_between(windows.person, minus(windows.start, part.reach), windows.end))
+        row = part.by_person[at]
+        rows = part.rows.take(row)
+        keep = rows.known_at(self.stays.position) & (rows.end > windows.start[which])
+        plain = keep & (rows.flags & ENTANGLED == 0)
+        tangled = keep & ~plain
+        plain_rows, window = rows.take(plain), which[plain]
+        pieces = Pieces(
+            plain_rows.person, plain_rows.venue,
+            np.maximum(plain_rows.start, windows.start[window]), np.minimum(plain_rows.end, windows.end[window]),
+            plain_rows.flags & OBSERVED != 0, row[plain] + np.int64(base),
+        )  # fmt: skip
+        return pieces, (which[tangled], row[tangled] + np.int64(base))
+
+    def _joined_pieces(self, which: Array, row: Array, windows: Windows) -> Pieces:
+        stays = self.stays.of(row, windows.person[which])
+        _, once = np.unique(which * np.int64(self.stays.rows) + stays.last, return_index=True)
+        window, last = which[once], stays.last[once]
+        return Pieces(
+            windows.person[window], self._venues(last),
+            np.maximum(stays.start[once], windows.start[window]), np.minimum(stays.end[once], windows.end[window]),
+            stays.observed[once], last,
+        )  # fmt: skip
+
+    def _venues(self, row: Array) -> Array:
+        venue = np.empty(len(row), np.uint32)
+        for part, base in self._parts():
+            here = (row >= base) & (row < base + len(part))
+            venue[here] = part.rows.key[row[here] - base] >> np.uint64(32)
+        return venue
+
+    def meetings(
+        self, pieces: Pieces, observed_only: bool, welcome: Callable[[Array], Array]
+    ) -> Iterator[Meetings]:
+        """The stays at each piece's venue that overlap it long enough, of people who are ``welcome``."""
+        tangled: list[tuple[Array, Array, Array]] = []
+        for part, base in self._parts():
+            rows = part.rows
+            for piece, row in ranges(*part.reaching(pieces.venue, pieces.start, pieces.end)):
+                later = rows.end[row] > pieces.start[piece]
+                piece, row = piece[later], row[later]
+                contact = rows.person[row]
+                flags = rows.flags[row]
+                keep = welcome(contact)
+                keep &= rows.known_from[row] <= self.stays.position
+                keep &= rows.known_until[row] > self.stays.position
+                joined = keep & (flags & ENTANGLED != 0)
+                tangled.append((piece[joined], row[joined] + np.int64(base), contact[joined]))
+                keep &= flags & ENTANGLED == 0
+                if observed_only:
+                    keep &= flags & OBSERVED != 0
+                piece, row, contact = piece[keep], row[keep], contact[keep]
+                start = (rows.key[row] & np.uint64(2**32 - 1)).astype(np.uint32)
+                seen = flags[keep] & OBSERVED != 0
+                met = Meetings(piece, contact, start, rows.end[row], seen, row + np.int64(base))
+                yield self._long_enough(pieces, met)
+        if tangled and sum(len(row) for _, row, _ in tangled):
+            piece, row, contact = map(np.concatenate, zip(*tangled, strict=True))
+            yield self._long_enough(pieces, self._joined_meetings(piece, row, contact, observed_only))
+
+    def _joined_meetings(self, piece: Array, row: Array, contact: Array, observed_only: bool) -> Meetings:
+        stays = self.stays.of(row, contact)
+        _, once = np.unique(piece * np.int64(self.stays.rows) + stays.last, return_index=True)
+        if observed_only:
+            once = once[stays.observed[once]]
+        return Meetings(
+            piece[once], contact[once], stays.start[once], stays.end[once], stays.observed[once], stays.last[once]
+        )
+
+    def _long_enough(self, pieces: Pieces, met: Meetings) -> Meetings:
+        start = np.maximum(met.start, pieces.start[met.piece])
+        end = np.minimum(met.end, pieces.end[met.piece])
+        keep = (start < end) & (end - start >= self.shortest)
+        return Meetings(met.piece[keep], met.contact[keep], start[keep], end[keep], met.observed[keep], met.stay[keep])
+
+
+class _Exposures:
+    """What the meetings of one level add up to."""
+
+    def __init__(self, people: int, ever_confined: Array | None, evidence: bool) -> None:
+        self.count = np.zeros(people, np.int64)
+        self.seconds = np.zeros(people, np.int64)
+        self.earliest = np.full(people, FOREVER, np.uint32)
+        self.pairs: list[Array] = []
+        self.ever_confined = ever_confined
+        self.confined: list[Array] = []
+        self.evidence: list[Encounters] | None = [] if evidence else None
+        self.all_observed = True
+
+    def add(self, pieces: Pieces, met: Meetings) -> None:
+        np.add.at(self.count, met.contact, 1)
+        np.add.at(self.seconds, met.contact, (met.end - met.start).astype(np.int64))
+        np.minimum.at(self.earliest, met.contact, met.start)
+        infector = pieces.person[met.piece]
+        self.pairs.append(np.unique(met.contact.astype(np.uint64) << np.uint64(32) | infector))
+        infector_observed = pieces.observed[met.piece]
+        self.all_observed &= bool(met.observed.all() and infector_observed.all())
+        if self.ever_confined is not None:
+            confined = self.ever_confined[met.contact]
+            self.confined.append(np.stack([met.contact[confined], met.start[confined]]))
+        if self.evidence is not None:
+            self.evidence.append(
+                Encounters(
+                    infector, met.contact, pieces.venue[met.piece], met.start, met.end,
+                    pieces.stay[met.piece], met.stay, infector_observed, met.observed,
+                )
+            )  # fmt: skip
+
+    def level(self, pairs: bool) -> Level:
+        person = np.flatnonzero(self.count).astype(np.uint32)
+        return Level(
+            person,
+            self.earliest[person],
+            self.count[person],
+            self.seconds[person],
+            np.unique(np.concatenate(self.pairs)) if self.pairs and pairs else np.empty(0, np.uint64),
+            Encounters(*map(np.concatenate, zip(*self.evidence, strict=True))) if self.evidence else None,
+            self.all_observed,
+        )
+
+    def starts_of_confined(self) -> Iterator[tuple[int, list[int]]]:
+        """Each contact that was ever in quarantine, with the starts of the encounters."""
+        person, start = np.concatenate(self.confined, axis=1) if self.confined else np.empty((2, 0), np.uint32)
+        order = np.lexsort((start, person))
+        person, start = person[order], start[order]
+        people, first = np.unique(person, return_index=True)
+        for one, starts in zip(people.tolist(), np.split(start, first[1:]), strict=False):
+            yield one, starts.tolist()

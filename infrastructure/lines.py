@@ -1,0 +1,164 @@
+"""A file of facts, line by line: CSV or NDJSON, gzipped or not, of any size, in bounded memory.
+
+A line that cannot be read is given as such and never stops the rest; a file that cannot be read raises Unreadable.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, Any, NamedTuple
+
+from domain.errors import TruyvetError
+
+LONGEST_LINE = 64 * 1024
+_BLOCK = 1 << 20
+_GZIP_MAGIC = b"\x1f\x8b"
+_BOM = "\ufeff".encode()
+
+
+class Unreadable(TruyvetError):
+    """The file as a whole: empty, no or a wrong header, a truncated archive."""
+
+
+class Line(NamedTuple):
+    """``values`` in the order of the columns asked for, empty text where one is missing; None with the ``problem``."""
+
+    number: int
+    raw: bytes
+    values: tuple[str, ...] | None
+    problem: str | None = None
+
+
+class Lines:
+    """Iterate once over ``Line``; ``sha256`` is that of the file's own bytes, whole after the last line."""
+
+    def __init__(self, file: IO[bytes], required: Sequence[str], optional: Sequence[str] = ()) -> None:
+        self._hash = hashlib.sha256()
+        self._file = file
+        self.required = tuple(required)
+        self.columns = (*required, *optional)
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def __iter__(self) -> Iterator[Line]:
+        numbered = enumerate(_split(self._unpacked()), start=1)
+        first = next(((number, raw) for number, raw in numbered if raw.strip()), None)
+        if first is None:
+            raise Unreadable("the file is empty")
+        number, raw = first
+        raw = raw.removeprefix(_BOM)
+        parse: Callable[[int, bytes], Line] = self._parse_object
+        if raw.lstrip().startswith(b"{"):
+            yield parse(number, raw)
+        else:
+            parse = self._csv_parser(raw)
+        for number, raw in numbered:
+            if raw.strip():
+                yield parse(number, raw)
+
+    def _csv_parser(self, header: bytes) -> Callable[[int, bytes], Line]:
+        try:
+            names = next(csv.reader([header.decode()]))
+        except (UnicodeDecodeError, csv.Error):
+            raise Unreadable("the file is neither CSV nor NDJSON in UTF-8") from None
+        names = [name.strip() for name in names]
+        self._check_header(names)
+        width = len(names)
+        places = [names.index(column) if column in names else width for column in self.columns]
+
+        def parse(number: int, raw: bytes) -> Line:
+            if len(raw) > LONGEST_LINE:
+                return Line(number, raw, None, f"the line is longer than {LONGEST_LINE} bytes")
+            try:
+                text = raw.decode()
+                cells = text.split(",") if '"' not in text else next(csv.reader([text], strict=True))
+            except UnicodeDecodeError:
+                return Line(number, raw, None, "the line is not UTF-8")
+            except csv.Error:
+                return Line(number, raw, None, "a quoted field does not end")
+            if len(cells) != width:
+                return Line(number, raw, None, f"the line has {len(cells)} fields, the header {width}")
+            cells.append("")
+            return Line(number, raw, tuple([cells[place].strip() for place in places]))
+
+        return parse
+
+    def _check_header(self, names: list[str]) -> None:
+        missing = [column for column in self.required if column not in names]
+        if missing:
+            raise Unreadable(f"the header lacks {', '.join(missing)}; it must be {','.join(self.required)}")
+        unknown = [name for name in names if name not in self.columns]
+        if unknown or len(set(names)) != len(names):
+            raise Unreadable(f"the header may name each of {','.join(self.columns)} once and nothing else")
+
+    def _parse_object(self, number: int, raw: bytes) -> Line:
+        if len(raw) > LONGEST_LINE:
+            return Line(number, raw, None, f"the line is longer than {LONGEST_LINE} bytes")
+        try:
+            fields = json.loads(raw)
+        except UnicodeDecodeError:
+            return Line(number, raw, None, "the line is not UTF-8")
+        except (ValueError, RecursionError):
+            return Line(number, raw, None, "the line is no JSON object")
+        problem = self._object_problem(fields)
+        if problem is not None:
+            return Line(number, raw, None, problem)
+        return Line(number, raw, tuple([(fields.get(column) or "").strip() for column in self.columns]))
+
+    def _object_problem(self, fields: Any) -> str | None:
+        if not isinstance(fields, dict):
+            return "the line is no JSON object"
+        if not fields.keys() <= set(self.columns):
+            return f"an object has the names {', '.join(self.columns)} only"
+        if not all(value is None or isinstance(value, str) for value in fields.values()):
+            return "every value is text or null"
+        return None
+
+    def _unpacked(self) -> Iterator[bytes]:
+        """Blocks of the content; raises Unreadable where an archive is damaged or ends too soon."""
+        hashed = io.BufferedReader(_Hashing(self._file, self._hash))
+        if hashed.peek(2)[:2] != _GZIP_MAGIC:
+            while block := hashed.read(_BLOCK):
+                yield block
+            return
+        with gzip.GzipFile(fileobj=hashed) as archive:
+            try:
+                while block := archive.read1(_BLOCK):
+                    yield block
+            except (EOFError, zlib.error, gzip.BadGzipFile):
+                raise Unreadable("the gzip archive is truncated or damaged") from None
+
+
+class _Hashing(io.RawIOBase):
+    def __init__(self, file: IO[bytes], digest: "hashlib._Hash") -> None:
+        self.file = file
+        self.digest = digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        block = self.file.read(len(buffer))
+        self.digest.update(block)
+        buffer[: len(block)] = block
+        return len(block)
+
+
+def _split(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines without their ends; one that is far too long keeps only a part, one cut off by an error is dropped."""
+    pending = b""
+    for block in blocks:
+        lines = (pending + block).split(b"\n")
+        pending = lines.pop()
+        if len(pending) > 2 * LONGEST_LINE:
+            pending = pending[: LONGEST_LINE + 1]
+        for line in lines:
+            yield line.removesuffix(b"\r")
+    if pending:
+        yield pending.removesuffix(b"\r")

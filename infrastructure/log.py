@@ -1,0 +1,211 @@
+"""The log: streams are loaded from it and saved to it, and everybody reads it in the order of positions."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from eventsourcing.application import project_aggregate
+from eventsourcing.domain import MutableOrImmutableAggregate
+from eventsourcing.persistence import IntegrityError, StoredEvent
+from psycopg.rows import class_row, scalar_row
+
+from application.log import Draft, Raced, Stream
+from application.provenance import Provenance
+from infrastructure.database import Database
+from infrastructure.events import EventRecorder
+from infrastructure.mapper import EventMapper
+
+_BATCH = 5_000
+
+
+class LoggedEvent(NamedTuple):
+    """An event as projections read it; ``state`` is its JSON."""
+
+    position: int
+    topic: str
+    stream: UUID
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event with everything that the log says about it."""
+
+    position: int
+    recorded_at: datetime
+    type: str
+    stream: UUID
+    version: int
+    state: bytes
+    actor: str | None
+    on_behalf_of: str | None
+    source: str | None
+    cause: int | None
+    correlation: str | None
+    basis: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event as the contract writes it out."""
+        data = json.loads(self.state)
+        return {
+            "position": self.position,
+            "recorded_at": self.recorded_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "type": self.type,
+            "schema": data.pop("schema"),
+            "stream": str(self.stream),
+            "version": self.version,
+            "happened_at": data.pop("happened_at"),
+            "actor": self.actor,
+            "on_behalf_of": self.on_behalf_of,
+            "source": self.source,
+            "cause": self.cause,
+            "correlation": self.correlation,
+            "basis": self.basis,
+            "data": data,
+        }
+
+
+class EventLog:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.recorder = EventRecorder(database)
+        self.mapper = EventMapper()
+
+    def load(self, kind: type[Stream], stream: UUID, as_of: int | None = None) -> Stream | None:
+        return self._load(kind, [stream], as_of).get(stream)
+
+    def load_many(self, kind: type[Stream], streams: Iterable[UUID]) -> dict[UUID, Stream]:
+        return self._load(kind, list(streams), None)
+
+    def _load(self, kind: type[Stream], streams: list[UUID], as_of: int | None) -> dict[UUID, Stream]:
+        with (
+            self.database.get_connection() as connection,
+            connection.cursor(row_factory=class_row(StoredEvent)) as rows,
+        ):
+            rows.execute(
+                "SELECT originator_id, originator_version, topic, state FROM events "
+                "WHERE originator_id = ANY(%s) AND (%s::bigint IS NULL OR notification_id <= %s) "
+                "ORDER BY originator_id, originator_version",
+                [streams, as_of, as_of],
+            )
+            found = {
+                cast("UUID", stream): self._rebuild(kind, events)
+                for stream, events in groupby(rows, key=attrgetter("originator_id"))
+            }
+        return {stream: aggregate for stream, aggregate in found.items() if aggregate is not None}
+
+    def _rebuild(self, kind: type[Stream], events: Iterable[StoredEvent]) -> Stream | None:
+        """None for a stream of another kind: an id of something else names nothing here."""
+        initial: MutableOrImmutableAggregate[UUID] | None = None
+        aggregate = project_aggregate(initial, [self.mapper.to_domain_event(event) for event in events])
+        return aggregate if isinstance(aggregate, kind) else None
+
+    def save(self, draft: Draft, by: Provenance) -> int:
+        events = [event for stream in draft.streams for event in stream.collect_events()]
+        stored = [self.mapper.to_stored_event(event) for event in events]
+        try:
+            positions = self.recorder.insert_events(stored, provenance=by, keys=draft.keys, secrets=draft.secrets)
+        except IntegrityError as error:
+            raise Raced(str(error)) from error
+        return positions[-1]
+
+    def holder(self, key: bytes) -> UUID | None:
+        return self.holders([key]).get(key)
+
+    def holders(self, keys: Sequence[bytes]) -> dict[bytes, UUID]:
+        with self.database.get_connection() as connection:
+            rows = connection.execute(
+                "SELECT key, stream FROM keys WHERE key = ANY(%b)", [list(keys)], prepare=True, binary=True
+            )
+            return {row["key"]: row["stream"] for row in rows}
+
+    def position_of(self, stream: UUID, version: int) -> int:
+        return cast(
+            "int",
+            self._scalar(
+                "SELECT notification_id FROM events WHERE originator_id = %s AND originator_version = %s",
+                stream, version,
+            ),
+        )  # fmt: skip
+
+    def states_at(self, positions: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """The content of the events at these positions."""
+        with self.database.get_connection() as connection:
+            rows = connection.execute(
+                "SELECT notification_id, state FROM events WHERE notification_id = ANY(%b)",
+                [list(positions)],
+                binary=True,
+            )
+            return {row["notification_id"]: json.loads(row["state"]) for row in rows}
+
+    def head(self) -> int:
+        return cast("int", self._scalar("SELECT position FROM log_head"))
+
+    def log_id(self) -> str:
+        return str(self._scalar("SELECT log_id FROM log_head"))
+
+    def position_at(self, microseconds: int) -> int:
+        """By halving: positions have no gaps and recorded_at never decreases along them."""
+        low, high = 0, self.head()
+        while low < high:
+            middle = (low + high + 1) // 2
+            recorded = self._scalar(
+                "SELECT (extract(epoch FROM recorded_at) * 1000000)::bigint FROM events WHERE notification_id = %s",
+                middle,
+            )
+            low, high = (middle, high) if cast("int", recorded) <= microseconds else (low, middle - 1)
+        return low
+
+    def read(
+        self, after: int, limit: int, *, topic: str | None = None, stream: UUID | None = None
+    ) -> list[RecordedEvent]:
+        """The next events after a position, in order, at most ``limit``."""
+        with (
+            self.database.get_connection() as connection,
+            connection.cursor(row_factory=class_row(RecordedEvent)) as rows,
+        ):
+            rows.execute(
+                "SELECT notification_id AS position, recorded_at, topic AS type, originator_id AS stream, "
+                "originator_version AS version, state, actor, on_behalf_of, source, cause, correlation, basis "
+                "FROM events WHERE notification_id > %(after)s AND (%(topic)s::text IS NULL OR topic = %(topic)s) "
+                "AND (%(stream)s::uuid IS NULL OR originator_id = %(stream)s) ORDER BY notification_id LIMIT %(limit)s",
+                {"after": after, "topic": topic, "stream": stream, "limit": limit},
+            )
+            return rows.fetchall()
+
+    def read_all(self, after: int, until: int | None = None) -> Iterator[RecordedEvent]:
+        """Every event in ``(after, until]`` in batches; up to the head as it is found at the end when None."""
+        while events := self.read(after, _BATCH):
+            for event in events:
+                if until is not None and event.position > until:
+                    return
+                yield event
+            after = events[-1].position
+
+    def batch(self, after: int, limit: int) -> list[LoggedEvent]:
+        """The next events for a projection."""
+        with (
+            self.database.get_connection() as connection,
+            connection.cursor(row_factory=tuple_row_of_event, binary=True) as rows,
+        ):
+            rows.execute(
+                "SELECT notification_id, topic, originator_id, state FROM events "
+                "WHERE notification_id > %s AND notification_id <= %s ORDER BY notification_id",
+                [after, after + limit],
+                prepare=True,
+            )
+            events: list[LoggedEvent] = rows.fetchall()
+            return events
+
+    def _scalar(self, query: str, *parameters: object) -> object:
+        with self.database.get_connection() as connection, connection.cursor(row_factory=scalar_row) as cursor:
+            return cursor.execute(query.encode(), parameters).fetchone()
+
+
+def tuple_row_of_event(_: Any) -> Any:
+    return LoggedEvent._make

@@ -1,0 +1,64 @@
+"""Between domain events and stored ones: plain JSON, explicit names, no wrappers and no wall clock."""
+
+import json
+from typing import Any, Final
+from uuid import UUID
+
+from eventsourcing.domain import AggregateEvent, BaseAggregate, CanInitAggregate, DomainEventProtocol
+from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError, StoredEvent
+
+from domain.cases import Case
+from domain.imports import Import
+from domain.people import Person
+from domain.quarantines import Quarantine
+from domain.times import from_datetime, parse_instant, to_datetime, to_text
+from domain.venues import Venue
+from domain.visits import Visit
+
+STREAMS: Final[tuple[type[BaseAggregate[UUID]], ...]] = (Person, Venue, Visit, Case, Quarantine, Import)
+
+EVENTS: Final[dict[str, type[AggregateEvent]]] = {
+    vars(event)["TOPIC"]: event
+    for stream in STREAMS
+    for event in vars(stream).values()
+    if isinstance(event, type) and issubclass(event, AggregateEvent) and "TOPIC" in vars(event)
+}
+"""Every event name that was ever stored, and the class that reads it."""
+
+_STREAM_OF: Final = {topic: topic.partition(".")[0] for topic in EVENTS}
+_NOT_STORED: Final = frozenset({"originator_id", "originator_version", "originator_topic", "timestamp"})
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class EventMapper(Mapper[UUID]):
+    """State is ``{"schema": 1, "happened_at": "2021-08-30T02:00:00Z", …the event's own fields}``."""
+
+    def __init__(self) -> None:
+        super().__init__(JSONTranscoder())
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> StoredEvent:
+        event: Any = domain_event
+        schema = getattr(event, "class_version", 1)
+        state = {"schema": schema, "happened_at": to_text(from_datetime(event.timestamp))}
+        state |= {name: value for name, value in vars(event).items() if name not in _NOT_STORED}
+        return StoredEvent(event.originator_id, event.originator_version, type(event).TOPIC, _encode(state).encode())
+
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
+        try:
+            event_class = EVENTS[stored_event.topic]
+            fields = json.loads(stored_event.state)
+            fields["timestamp"] = to_datetime(parse_instant(fields.pop("happened_at")))
+            schema = fields.pop("schema")
+            while schema < getattr(event_class, "class_version", 1):
+                getattr(event_class, f"upcast_v{schema}_v{schema + 1}")(fields)
+                schema += 1
+        except Exception as error:
+            place = f"{stored_event.topic} {stored_event.originator_id} version {stored_event.originator_version}"
+            raise MapperDeserialisationError(f"{place} cannot be read: {error!r}") from error
+        fields["originator_id"] = stored_event.originator_id
+        fields["originator_version"] = stored_event.originator_version
+        if issubclass(event_class, CanInitAggregate):
+            fields["originator_topic"] = _STREAM_OF[stored_event.topic]
+        event = object.__new__(event_class)
+        vars(event).update(fields)
+        return event
