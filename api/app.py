@@ -1,0 +1,96 @@
+"""Everything is built here, once and by hand."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from infrastructure.durability import UnsafeDatabase, check_durable
+
+from application.cases import Cases
+from application.contacts import Contacts
+from application.people import People
+from application.quarantines import Quarantines
+from application.venues import Venues
+from application.visits import Visits
+from domain.errors import Unavailable
+from domain.times import Seconds
+from infrastructure.communes import is_venue_unit
+from infrastructure.database import Database, migrate
+from infrastructure.follower import GraphFollower
+from infrastructure.imports import Imports
+from infrastructure.log import EventLog
+from infrastructure.postgres import PostgresUnavailable, local_postgres
+from infrastructure.settings import Settings
+from infrastructure.vault import SealedVault, master_key
+
+
+@dataclass(frozen=True, slots=True)
+class Truyvet:
+    """What can be asked and recorded; the command line and HTTP are two ways to reach it."""
+
+    settings: Settings
+    database: Database
+    log: EventLog
+    vault: SealedVault
+    people: People
+    venues: Venues
+    visits: Visits
+    cases: Cases
+    quarantines: Quarantines
+    imports: Imports
+    graph: GraphFollower
+    contacts: Contacts
+
+
+def now() -> Seconds:
+    return int(time.time())
+
+
+@contextmanager
+def open_truyvet(settings: Settings) -> Iterator[Truyvet]:
+    """Everything, on the configured database or the local one. Raises Unavailable with one clear line."""
+    with ExitStack() as stack:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        database = Database(stack.enter_context(_conninfo(settings)))
+        stack.callback(database.close)
+        prepare(database)
+        truyvet = build(settings, database)
+        stack.callback(truyvet.graph.stop)
+        yield truyvet
+
+
+@contextmanager
+def _conninfo(settings: Settings) -> Iterator[str]:
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    try:
+        with local_postgres(settings.data_dir) as conninfo:
+            yield conninfo
+    except PostgresUnavailable as error:
+        raise Unavailable(str(error)) from error
+
+
+def prepare(database: Database) -> None:
+    """Check that the server keeps what it acknowledges, and bring the schema up to date."""
+    with database.connect() as connection:
+        try:
+            check_durable(connection)
+        except UnsafeDatabase as error:
+            raise Unavailable(str(error)) from error
+        migrate(connection)
+
+
+def build(settings: Settings, database: Database) -> Truyvet:
+    log = EventLog(database)
+    vault = SealedVault(database, master_key(settings.master_key, settings.data_dir))
+    people = People(log, vault, now)
+    venues = Venues(log, is_venue_unit, now)
+    visits = Visits(log, people, venues, now)
+    cases = Cases(log, people, now)
+    quarantines = Quarantines(log, people, now)
+    imports = Imports(log, vault, people, venues, quarantines, now)
+    graph = GraphFollower(log, settings.data_dir / "graph")
+    contacts = Contacts(log, graph, people, venues, cases)
+    return Truyvet(settings, database, log, vault, people, venues, visits, cases, quarantines, imports, graph, contacts)

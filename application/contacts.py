@@ -1,0 +1,310 @@
+"""The questions: who are the contacts, who overlapped at a venue, who was where. Nothing here records anything."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+import networkx as nx
+
+from application.cases import Cases
+from application.log import Log
+from application.people import People
+from application.venues import Venues
+from domain.contacts import Contact, Encounter, Overlap, Question, Trace, contact_graph
+from domain.errors import Refused
+from domain.rules import rule_set
+from domain.times import Seconds, to_text
+from domain.venues import Minutes, Venue
+
+MOST_LEVELS = 10
+
+
+class VisitRow(Protocol):
+    visit: int
+    person: UUID
+    venue: UUID
+    check_in: Seconds
+    check_out: Seconds | None
+
+
+class TraceColumns(Protocol):
+    def to_domain(self) -> Trace: ...
+
+
+class VisitGraph(Protocol):
+    """The projection that answers; people and venues are UUIDs, a visit is the position of its first event."""
+
+    @property
+    def position(self) -> int: ...
+
+    def trace(self, question: Question, as_of: int | None = None, *, evidence: bool = False) -> TraceColumns: ...
+
+    def overlaps(
+        self, venue: UUID, start: Seconds, end: Seconds, person: UUID | None = None,
+        min_seconds: Seconds = 0, as_of: int | None = None,
+    ) -> Iterable[Overlap]: ...  # fmt: skip
+
+    def visits_of_person(self, person: UUID, as_of: int | None = None) -> Sequence[VisitRow]: ...
+
+    def visits_of_venue(
+        self, venue: UUID, start: Seconds, end: Seconds, as_of: int | None = None
+    ) -> Sequence[VisitRow]: ...
+
+
+class ContactList(NamedTuple):
+    """``person``, ``via``, ``infector``, ``contact`` and ``venue`` as they are named; ``person_ids`` by those names."""
+
+    position: int
+    person: str
+    contacts: list[Contact]
+    encounters: list[Encounter]
+    person_ids: dict[str, UUID]
+
+    def graph(self) -> nx.MultiDiGraph:
+        """F0 → F1 → F2 with the encounters as edges; only those who are listed."""
+        listed = {self.person, *(contact.person for contact in self.contacts)}
+        met = [m for m in self.encounters if m.infector in listed and m.contact in listed]
+        return contact_graph(self.person, self.contacts, met)
+
+    def evidence(self) -> dict[str, list[Encounter]]:
+        """The encounters of each contact."""
+        found: dict[str, list[Encounter]] = {contact.person: [] for contact in self.contacts}
+        for encounter in self.encounters:
+            found.get(encounter.contact, []).append(encounter)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVisit:
+    """``overlapping`` are the person's visits elsewhere at the same time, as far as both check-outs are known."""
+
+    visit_id: str
+    person: str
+    person_id: UUID
+    venue: str
+    venue_id: UUID
+    check_in: Seconds
+    check_out: Seconds | None
+    overlapping: tuple[str, ...] = ()
+
+
+class Contacts:
+    def __init__(self, log: Log, graph: VisitGraph, people: People, venues: Venues, cases: Cases) -> None:
+        self.log = log
+        self.graph = graph
+        self.people = people
+        self.venues = venues
+        self.cases = cases
+
+    def trace(
+        self,
+        person: str,
+        start: Seconds,
+        end: Seconds | None,
+        *,
+        until: Seconds | None = None,
+        levels: int = 2,
+        min_minutes: Minutes = 15,
+        as_of: int | None = None,
+        evidence: bool = False,
+    ) -> ContactList:
+        """The contacts of a person in ``[start, end)``; an unknown person has none."""
+        if end is not None and end <= start:
+            raise Refused("the window ends after it begins")
+        if until is not None and until <= start:
+            raise Refused("the horizon lies after the start of the window")
+        position = self._position(as_of)
+        person_id = self.people.find(person)
+        if person_id is None:
+            _checked(levels, min_minutes)
+            return ContactList(position, person, [], [], {})
+        return self._trace(person_id, start, end, until, levels, min_minutes, position, evidence)
+
+    def of_case(
+        self,
+        case_id: UUID,
+        *,
+        levels: int = 2,
+        min_minutes: Minutes | None = None,
+        as_of: int | None = None,
+        evidence: bool = False,
+    ) -> ContactList:
+        """The contacts of a case under its rule set, whose minimum holds unless another is given.
+
+        A withdrawn case has none. Raises Unknown.
+        """
+        position = self._position(as_of)
+        case = self.cases.get(case_id, position)
+        rules, window = rule_set(case.rules), case.window
+        minimum = rules.min_minutes if min_minutes is None else min_minutes
+        if case.withdrawn or (window.end is not None and window.end <= window.start):
+            _checked(levels, minimum)
+            return ContactList(position, self.people.identities([case.person])[case.person], [], [], {})
+        return self._trace(case.person, window.start, window.end, None, levels, minimum, position, evidence)
+
+    def _trace(
+        self,
+        person: UUID,
+        start: Seconds,
+        end: Seconds | None,
+        until: Seconds | None,
+        levels: int,
+        min_minutes: Minutes,
+        position: int,
+        evidence: bool,
+    ) -> ContactList:
+        _checked(levels, min_minutes)
+        question = Question(person, start, end, until, levels, min_minutes * 60)
+        found = self.graph.trace(question, position, evidence=evidence).to_domain()
+        return self._named(position, person, found)
+
+    def _named(self, position: int, index: UUID, found: Trace) -> ContactList:
+        names = self.people.identities({index, *(contact.person for contact in found.contacts)})
+        contacts = [
+            replace(contact, person=names[contact.person], via=tuple(sorted(names[v] for v in contact.via)))
+            for contact in found.contacts
+        ]
+        contacts.sort(key=lambda contact: (contact.level, contact.exposed_at, contact.person))
+        ids = {names[contact.person]: contact.person for contact in found.contacts}
+        return ContactList(position, names[index], contacts, self._named_encounters(found.encounters, names), ids)
+
+    def _named_encounters(self, encounters: list[Encounter], names: dict[UUID, str]) -> list[Encounter]:
+        venues = self.venue_names({met.venue for met in encounters})
+        visits = self.visit_ids({visit for met in encounters for visit in (*met.infector_visits, *met.contact_visits)})
+        return [
+            replace(
+                met, infector=names[met.infector], contact=names[met.contact], venue=venues[met.venue],
+                infector_visits=tuple(visits[v] for v in met.infector_visits),
+                contact_visits=tuple(visits[v] for v in met.contact_visits),
+            )
+            for met in encounters
+        ]  # fmt: skip
+
+    def overlaps(
+        self,
+        venue: str,
+        start: Seconds,
+        end: Seconds,
+        *,
+        person: str | None = None,
+        min_minutes: Minutes = 0,
+        as_of: int | None = None,
+    ) -> tuple[int, list[Overlap]]:
+        """The position answered for, and who were at the venue together in ``[start, end)``. Raises Unknown."""
+        if end <= start:
+            raise Refused("the window ends after it begins")
+        position = self._position(as_of)
+        venue_id = self._known_venue(venue)
+        person_id = None if person is None else self.people.find(person)
+        if person is not None and person_id is None:
+            return position, []
+        found = list(self.graph.overlaps(venue_id, start, end, person_id, min_minutes * 60, position))
+        names = self.people.identities({p for overlap in found for p in (overlap.person_a, overlap.person_b)})
+        visits = self.visit_ids({v for overlap in found for v in (*overlap.visits_a, *overlap.visits_b)})
+        named = [_named_overlap(overlap, names, visits) for overlap in found]
+        return position, sorted(named, key=lambda o: (o.start, o.person_a, o.person_b, o.visits_a, o.visits_b))
+
+    def visits_of_person(self, person: str, *, as_of: int | None = None) -> tuple[int, list[NamedVisit]]:
+        position = self._position(as_of)
+        person_id = self.people.find(person)
+        if person_id is None:
+            return position, []
+        return position, self._named_visits(self.graph.visits_of_person(person_id, position))
+
+    def visits_of_venue(
+        self, venue: str, start: Seconds, end: Seconds, *, as_of: int | None = None
+    ) -> tuple[int, list[NamedVisit]]:
+        position = self._position(as_of)
+        return position, self._named_visits(self.graph.visits_of_venue(self._known_venue(venue), start, end, position))
+
+    def _named_visits(self, rows: Sequence[VisitRow]) -> list[NamedVisit]:
+        people = self.people.identities({row.person for row in rows})
+        venues = self.venue_names({row.venue for row in rows})
+        ids = self.visit_ids({row.visit for row in rows})
+        return [
+            NamedVisit(
+                ids[row.visit], people[row.person], row.person, venues[row.venue], row.venue,
+                row.check_in, row.check_out, tuple(ids[other.visit] for other in rows if _at_once(row, other)),
+            )
+            for row in rows
+        ]  # fmt: skip
+
+    def venue_names(self, venues: Iterable[UUID]) -> dict[UUID, str]:
+        """The code of each venue, else its id."""
+        known = self.log.load_many(Venue, venues)
+        return {venue_id: venue.code or str(venue_id) for venue_id, venue in known.items()}
+
+    def visit_ids(self, positions: Iterable[int]) -> dict[int, str]:
+        """The visit ids that the events at these positions began."""
+        return {position: state["visit_id"] for position, state in self.log.states_at(list(positions)).items()}
+
+    def _known_venue(self, venue: str) -> UUID:
+        return self.venues.get(venue).id
+
+    def _position(self, as_of: int | None) -> int:
+        return self.graph.position if as_of is None else as_of
+
+
+def contact_row(contact: Contact) -> dict[str, Any]:
+    """A contact as the contract writes it out."""
+    return {
+        "person": contact.person,
+        "level": contact.level,
+        "exposed_at": to_text(contact.exposed_at),
+        "encounters": contact.encounters,
+        "contact_seconds": contact.contact_seconds,
+        "via": list(contact.via),
+        "certainty": "certain" if contact.certain else "possible",
+    }
+
+
+def encounter_row(met: Encounter) -> dict[str, Any]:
+    """One piece of evidence: who met whom where, through which visits, and whose stay was imputed."""
+    return {
+        "infector": met.infector,
+        "contact": met.contact,
+        "venue": met.venue,
+        "start": to_text(met.start),
+        "end": to_text(met.end),
+        "seconds": met.seconds,
+        "infector_visits": list(met.infector_visits),
+        "contact_visits": list(met.contact_visits),
+        "imputed": [
+            who for who, seen in (("infector", met.infector_observed), ("contact", met.contact_observed)) if not seen
+        ],
+    }
+
+
+def overlap_row(overlap: Overlap) -> dict[str, Any]:
+    return {
+        "person_a": overlap.person_a,
+        "person_b": overlap.person_b,
+        "start": to_text(overlap.start),
+        "end": to_text(overlap.end),
+        "seconds": overlap.seconds,
+        "certainty": "certain" if overlap.certain else "possible",
+        "visits_a": list(overlap.visits_a),
+        "visits_b": list(overlap.visits_b),
+    }
+
+
+def _named_overlap(overlap: Overlap, names: dict[UUID, str], visits: dict[int, str]) -> Overlap:
+    """Sides in the order of the names, which need not be that of the ids."""
+    a = (names[overlap.person_a], tuple(visits[v] for v in overlap.visits_a))
+    b = (names[overlap.person_b], tuple(visits[v] for v in overlap.visits_b))
+    (person_a, visits_a), (person_b, visits_b) = sorted((a, b))
+    return replace(overlap, person_a=person_a, person_b=person_b, visits_a=visits_a, visits_b=visits_b)
+
+
+def _at_once(one: VisitRow, other: VisitRow) -> bool:
+    if one.visit == other.visit or one.person != other.person or one.check_out is None or other.check_out is None:
+        return False
+    return max(one.check_in, other.check_in) < min(one.check_out, other.check_out)
+
+
+def _checked(levels: int, min_minutes: Minutes) -> None:
+    if not 1 <= levels <= MOST_LEVELS:
+        raise Refused(f"levels are 1 to {MOST_LEVELS}")
+    if not 0 <= min_minutes <= 7 * 24 * 60:
+        raise Refused("the minimum is 0 minutes to a week")
