@@ -19,10 +19,10 @@ R = TypeVar("R")
 
 
 class Key(NamedTuple):
-    """What must be unique across streams, hashed to 16 bytes, and the stream that holds it."""
+    """What must be unique across streams, hashed to 16 bytes, and the 16 bytes of the stream that holds it."""
 
     key: bytes
-    stream: UUID
+    stream: bytes
 
 
 class Secret(NamedTuple):

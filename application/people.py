@@ -39,7 +39,7 @@ class People:
         secret = self.vault.new_secret(person_id)
         sealed = self.vault.seal(secret, IDENTITY, str(identity))
         draft.streams.append(Person.register(person_id, identity.scheme, sealed, self.now()))
-        draft.keys.append(Key(self.vault.identity_key(identity), person_id))
+        draft.keys.append(Key(self.vault.identity_key(identity), person_id.bytes))
         draft.secrets.append(secret)
         return person_id
 
@@ -61,7 +61,7 @@ class People:
         parsed = parse_identity(identity)
         aggregate.identify(parsed.scheme, self.vault.seal(secret, IDENTITY, str(parsed)), self.now())
         draft.streams.append(aggregate)
-        draft.keys.append(Key(key, person_id))
+        draft.keys.append(Key(key, person_id.bytes))
         return Recorded(person_id, self.log.save(draft, by))
 
     def identities(self, people: Iterable[UUID]) -> dict[UUID, str]:

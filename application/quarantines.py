@@ -82,7 +82,7 @@ class Quarantines:
             quarantine_stream(chosen), chosen, person_id, since, until, kind=kind, place=place, reason=note
         )
         draft.streams.append(quarantine)
-        draft.keys.append(Key(key, quarantine.id))
+        draft.keys.append(Key(key, quarantine.id.bytes))
         return quarantine
 
     def _existing(self, quarantine_id: str | None, key: bytes) -> Quarantine | None:

@@ -44,7 +44,7 @@ class Venues:
         existing = self._existing(code, venue_id)
         if existing is not None:
             return self._same(existing, venue, given_stay=default_stay_minutes)
-        keys = [Key(code_key(code), venue.id)] if code is not None else []
+        keys = [Key(code_key(code), venue.id.bytes)] if code is not None else []
         return Recorded(venue.id, self.log.save(Draft([venue], keys), by))
 
     def _existing(self, code: str | None, venue_id: UUID | None) -> Venue | None:

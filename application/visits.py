@@ -64,7 +64,7 @@ class Visits:
         chosen = visit_id or fresh_id
         stream = visit_stream(chosen)
         draft.streams.append(Visit.begin(stream, chosen, person_id, venue_id, check_in, check_out, self.now()))
-        draft.keys.append(Key(triple, stream))
+        draft.keys.append(Key(triple, stream.bytes))
         return Recorded(chosen, self.log.save(draft, by))
 
     def _existing(self, visit_id: str | None, triple: bytes) -> Visit | None:
@@ -130,8 +130,9 @@ def visit_stream(visit_id: str) -> UUID:
     return UUID(bytes=unique_key("visit", visit_id))
 
 
-def triple_key(person: UUID, venue: UUID, check_in: Seconds) -> bytes:
-    return unique_key("triple", person.hex, venue.hex, str(check_in))
+def triple_key(person: UUID | str, venue: UUID | str, check_in: Seconds) -> bytes:
+    """The key of a visit's triple; people and venues as UUIDs or as their text."""
+    return unique_key("triple", str(person), str(venue), str(check_in))
 
 
 def refuse_another(existing: Visit, visit_id: str | None, person: UUID, venue: UUID) -> None:

@@ -5,6 +5,7 @@ In events an instant is text, ``2021-08-30T02:00:00Z``; a date is ``2021-08-30``
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,7 @@ def parse_instant(text: str) -> Seconds:
         hint = "carries no offset" if _INSTANT.fullmatch(text + "Z") else "is no instant"
         raise Malformed(f"time {_shown(text)} {hint}; write it like 2021-08-30T09:00:00+07:00")
     try:
-        return checked(int(_since_epoch(datetime.fromisoformat(text.upper().replace(",", ".")))))
+        return checked(int(datetime.fromisoformat(text.upper()).timestamp()))
     except (ValueError, OverflowError):
         raise Malformed(f"time {_shown(text)} does not exist") from None
 
@@ -38,7 +39,7 @@ def from_datetime(moment: datetime) -> Seconds:
     """Whole seconds of an aware datetime; raises Malformed for a naive one."""
     if moment.tzinfo is None:
         raise Malformed("the time carries no offset; write it like 2021-08-30T09:00:00+07:00")
-    return checked(int(_since_epoch(moment)))
+    return checked(_since_epoch(moment))
 
 
 def checked(instant: Seconds) -> Seconds:
@@ -52,7 +53,18 @@ def to_datetime(instant: Seconds) -> datetime:
 
 
 def to_text(instant: Seconds) -> str:
-    return to_datetime(instant).isoformat()[:19] + "Z"
+    days, seconds = divmod(instant, 86_400)
+    return f"{_day_text(days)}T{_clock_text(seconds)}Z"
+
+
+@lru_cache(maxsize=4_096)
+def _day_text(days: int) -> str:
+    return (_EPOCH + timedelta(days=days)).date().isoformat()
+
+
+@lru_cache(maxsize=86_400)
+def _clock_text(seconds: int) -> str:
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def parse_date(text: str) -> date:
@@ -67,7 +79,7 @@ def parse_date(text: str) -> date:
 
 def start_of_day(day: date, zone: ZoneInfo = LOCAL) -> Seconds:
     """The instant of 00:00 on that day in ``zone``."""
-    return checked(int(_since_epoch(datetime(day.year, day.month, day.day, tzinfo=zone))))
+    return checked(_since_epoch(datetime(day.year, day.month, day.day, tzinfo=zone)))
 
 
 def add_days(day: date, days: int) -> date:

@@ -135,7 +135,7 @@ class EventRecorder(PostgresProcessRecorder):
 
 def _insert_keys(cursor: Cursor[DictRow], keys: Iterable[Key]) -> None:
     """In order, so that two writers never wait for each other in a circle."""
-    rows = [_KEY(2, 16, key, 16, stream.bytes) for key, stream in sorted(keys)]
+    rows = [_KEY(2, 16, key, 16, stream) for key, stream in sorted(keys)]
     if rows:
         with cursor.copy(b"COPY keys (key, stream) FROM STDIN (FORMAT BINARY)") as copy:
             copy.write(_COPY_HEADER + b"".join(rows) + _COPY_TRAILER)

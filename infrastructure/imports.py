@@ -4,21 +4,24 @@ Read, resolve people and venues, look up which visits are known, decide line by 
 writer crossed is decided again. ``tests/infrastructure/test_imports.py`` holds both ways of encoding byte-equal.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import IO, Any, Final
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
+from typing import IO, Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 from eventsourcing.persistence import IntegrityError
 
-from application.log import Draft, Key, Raced, Secret, settled
-from application.people import People
+from application.log import Draft, Key, Secret, settled, unique_key
+from application.people import IDENTITY, People
 from application.provenance import Provenance
 from application.quarantines import Quarantines
 from application.venues import Venues, code_key
 from application.visits import refuse_another, triple_key, visit_stream
-from domain.errors import Malformed, TruyvetError
+from domain.errors import Malformed, TruyvetError, Unavailable
 from domain.imports import Import
 from domain.people import Identity, parse_identity
 from domain.times import Seconds, parse_instant, to_text
@@ -76,8 +79,7 @@ class Outcome:
         return self.tally.as_dict() | {"seconds": round(self.seconds, 3), "position": self.position}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A line of visits, read and in order, its person and venue still as named."""
 
     line: Line
@@ -98,12 +100,21 @@ class Batch:
     secrets: list[Secret] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     rejects: list[tuple[int, str, bytes]] = field(default_factory=list)
-    people: dict[str, UUID] = field(default_factory=dict)
-    venues: dict[str, UUID] = field(default_factory=dict)
+    people: dict[str, str] = field(default_factory=dict)
+    venues: dict[str, str] = field(default_factory=dict)
+    begins: bool = False
 
     def reject(self, line: Line, problem: str) -> None:
         self.tally.rejected += 1
         self.rejects.append((line.number, problem, line.raw))
+
+
+class Appending(NamedTuple):
+    """A batch on its way into the log."""
+
+    lines: list[Line]
+    batch: Batch
+    done: Future[None]
 
 
 class Imports:
@@ -143,11 +154,10 @@ class Imports:
     ) -> Outcome:
         started, tally, failure = time.perf_counter(), Tally(), None
         try:
-            for batch in _batches(lines, BATCH):
-                counted, rejects = work.take(batch)
-                tally.add(counted)
-                for rejected in rejects if reject is not None else ():
-                    reject(*rejected)  # type: ignore[misc] # the loop is empty without it
+            for batch in work.run(_batches(lines, BATCH)):
+                tally.add(batch.tally)
+                for number, problem, raw in batch.rejects if reject is not None else ():
+                    reject(number, problem, raw)  # type: ignore[misc] # nothing to iterate over without it
                 if progress is not None:
                     progress(tally.read)
         except Unreadable as error:
@@ -164,7 +174,7 @@ class _Recorded:
     def __init__(self, imports: Imports, kind: str, by: Provenance) -> None:
         self.imports = imports
         self.import_id = uuid4()
-        self.by = Provenance(by.actor, by.on_behalf_of, by.source, by.cause, str(self.import_id), by.basis)
+        self.by = replace(by, correlation=str(self.import_id))
         self.stream = Import.begin(self.import_id, kind, imports.now())
         self.has_begun = False
 
@@ -178,15 +188,16 @@ class QuarantineImport(_Recorded):
     def __init__(self, imports: Imports, by: Provenance) -> None:
         super().__init__(imports, "quarantines", by)
 
-    def take(self, lines: list[Line]) -> tuple[Tally, list[tuple[int, str, bytes]]]:
-        batch = Batch()
-        for line in lines:
-            batch.tally.read += 1
-            try:
-                self._take_line(line, batch.tally)
-            except TruyvetError as error:
-                batch.reject(line, str(error))
-        return batch.tally, batch.rejects
+    def run(self, batches: Iterable[list[Line]]) -> Iterator[Batch]:
+        for lines in batches:
+            batch = Batch()
+            batch.tally.read = len(lines)
+            for line in lines:
+                try:
+                    self._take_line(line, batch.tally)
+                except TruyvetError as error:
+                    batch.reject(line, str(error))
+            yield batch
 
     @settled
     def _take_line(self, line: Line, tally: Tally) -> None:
@@ -210,6 +221,10 @@ class QuarantineImport(_Recorded):
 
 
 class VisitImport(_Recorded):
+    """While one batch is appended the next is decided, on what the first one brings; ``people`` and ``venues`` map
+    names to ids as text. A batch is decided without looking up its visits as long as files bring new ones: a key that
+    is taken says so, and the batch is decided again with care."""
+
     def __init__(
         self, imports: Imports, register_venues: bool, default_stay_minutes: Minutes | None, by: Provenance
     ) -> None:
@@ -218,93 +233,147 @@ class VisitImport(_Recorded):
         self.vault = imports.vault
         self.register_venues = register_venues
         self.default_stay_minutes = default_stay_minutes
-        self.people: dict[str, UUID] = {}
-        self.venues: dict[str, UUID] = {}
+        self.people: dict[str, str] = {}
+        self.venues: dict[str, str] = {}
         self.provenance: dict[str | None, bytes] = {}
-        self.begun_row = self._encoded(self.stream)[0]
+        self.begun_row = self.encoded(self.stream)
+        self.expects_new = True
 
-    def take(self, lines: list[Line]) -> tuple[Tally, list[tuple[int, str, bytes]]]:
-        """Record a batch of lines, all that are new or none."""
-        for _ in range(_TRIES):
-            batch = self._decide(lines)
+    def run(self, batches: Iterable[list[Line]]) -> Iterator[Batch]:
+        """The batches as they were recorded, each whole or not at all."""
+        with ThreadPoolExecutor(1, "append") as appender:
+            earlier: Appending | None = None
             try:
-                self._append(batch)
+                for lines in batches:
+                    batch = self._decide(lines, look_up=not self.expects_new)
+                    if earlier is not None:
+                        settled_batch = self._settle(earlier)
+                        if settled_batch is not earlier.batch:
+                            batch = self._decide(lines, look_up=True)
+                        yield settled_batch
+                    earlier = Appending(lines, batch, appender.submit(self._append, self._remembered(batch)))
+            except Unreadable:
+                if earlier is not None:
+                    yield self._settle(earlier)
+                raise
+            if earlier is not None:
+                yield self._settle(earlier)
+
+    def _settle(self, appending: "Appending") -> Batch:
+        """The batch once it is recorded; another one than was decided first when that met keys that were taken."""
+        batch = appending.batch
+        try:
+            appending.done.result()
+        except IntegrityError:
+            self._forget(batch)
+            return self._record_with_care(appending.lines)
+        self.expects_new = not (batch.tally.duplicates or batch.tally.completed)
+        return batch
+
+    def _record_with_care(self, lines: list[Line]) -> Batch:
+        for _ in range(_TRIES):
+            batch = self._decide(lines, look_up=True)
+            try:
+                self._append(self._remembered(batch))
             except IntegrityError:
+                self._forget(batch)
                 continue
-            self._remember(batch)
-            return batch.tally, batch.rejects
-        raise Raced
+            self.expects_new = False
+            return batch
+        raise Unavailable("too many others are recording the same visits; import the file again")
 
     def _append(self, batch: Batch) -> None:
-        if not batch.rows:
-            return
-        rows = batch.rows if self.has_begun else [self.begun_row, *batch.rows]
-        self.log.recorder.append(rows, keys=batch.keys, secrets=batch.secrets)
-        self.has_begun = True
+        if batch.rows:
+            rows = [*self.begun_row, *batch.rows] if batch.begins else batch.rows
+            self.log.recorder.append(rows, keys=batch.keys, secrets=batch.secrets)
 
-    def _remember(self, batch: Batch) -> None:
+    def _remembered(self, batch: Batch) -> Batch:
+        """From now on its people and venues are known, and the import has begun."""
         for known, new in ((self.people, batch.people), (self.venues, batch.venues)):
             if len(known) > _REMEMBERED:
                 known.clear()
             known.update(new)
+        batch.begins = bool(batch.rows) and not self.has_begun
+        self.has_begun = self.has_begun or batch.begins
+        return batch
 
-    def _decide(self, lines: list[Line]) -> Batch:
+    def _forget(self, batch: Batch) -> None:
+        for known, new in ((self.people, batch.people), (self.venues, batch.venues)):
+            for name in new:
+                known.pop(name, None)
+        self.has_begun = self.has_begun and not batch.begins
+
+    def _decide(self, lines: list[Line], *, look_up: bool) -> Batch:
         batch = Batch()
         batch.tally.read = len(lines)
         now = self.imports.now()
-        read = [row for line in lines if (row := _read(line, now, batch)) is not None]
-        self._resolve_venues(read, batch)
-        with_venue = [row for row in read if self._has_venue(row, batch)]
-        self._resolve_people(with_venue, batch)
-        Decision(self, batch, now).decide(with_venue)
+        rows = [row for line in lines if (row := _read(line, now, batch)) is not None]
+        rows = self._resolve(rows, batch, attrgetter("venue"), self.venues, self._find_venues)
+        rows = self._resolve(rows, batch, attrgetter("person"), self.people, self._find_people)
+        Decision(self, batch, now, look_up).decide(rows)
         return batch
 
-    def _has_venue(self, row: Row, batch: Batch) -> bool:
-        if row.venue in self.venues or row.venue in batch.venues:
-            return True
-        batch.reject(row.line, "there is no venue with that code or id")
-        return False
+    def _resolve(
+        self,
+        rows: list[Row],
+        batch: Batch,
+        name_of: Callable[[Row], str],
+        known: dict[str, str],
+        find: Callable[[set[str], Batch], dict[str, str]],
+    ) -> list[Row]:
+        """Find the ids of the names that are not known yet; the rows that name something, the others rejected."""
+        names = {name for row in rows if (name := name_of(row)) not in known}
+        problems = find(names, batch) if names else {}
+        if not problems:
+            return rows
+        for row in rows:
+            if (problem := problems.get(name_of(row))) is not None:
+                batch.reject(row.line, problem)
+        return [row for row in rows if name_of(row) not in problems]
 
-    def _resolve_venues(self, rows: list[Row], batch: Batch) -> None:
-        names = {row.venue for row in rows} - self.venues.keys()
-        batch.venues |= self.imports.venues.find_many(names)
-        if self.register_venues:
-            for name in sorted(names - batch.venues.keys()):
-                batch.venues[name] = self._draft_venue(name, batch)
+    def _find_venues(self, names: set[str], batch: Batch) -> dict[str, str]:
+        """The problems of those that are none."""
+        problems = _problems(names, parse_code)
+        found = self.imports.venues.find_many(names - problems.keys())
+        batch.venues |= {name: str(venue_id) for name, venue_id in found.items()}
+        missing = sorted(names - problems.keys() - found.keys())
+        if not self.register_venues:
+            return problems | dict.fromkeys(missing, "there is no venue with that code or id")
+        for name in missing:
+            batch.venues[name] = self._draft_venue(name, batch)
+        return problems
 
-    def _draft_venue(self, code: str, batch: Batch) -> UUID:
+    def _draft_venue(self, code: str, batch: Batch) -> str:
         stay = self.default_stay_minutes
         venue = Venue.register(uuid4(), code, "other", self.imports.now(), code=code, default_stay_minutes=stay)
-        batch.rows += self._encoded(venue)
-        batch.keys.append(Key(code_key(code), venue.id))
-        return venue.id
+        batch.rows += self.encoded(venue)
+        batch.keys.append(Key(code_key(code), venue.id.bytes))
+        return str(venue.id)
 
-    def _resolve_people(self, rows: list[Row], batch: Batch) -> None:
-        names = {row.person for row in rows} - self.people.keys()
-        if not names:
-            return
-        identities = {name: parse_identity(name) for name in names if not name.startswith("id:")}
+    def _find_people(self, names: set[str], batch: Batch) -> dict[str, str]:
+        """The problems of those that name nobody; the others are looked up or registered."""
+        problems = _problems(names, parse_identity)
+        identities = {name: parse_identity(name) for name in names - problems.keys()}
         keys = {name: self.vault.identity_key(identity) for name, identity in identities.items()}
-        holders = self.log.holders(list(keys.values()))
-        drafted: dict[bytes, UUID] = {}
+        people = {key: str(person) for key, person in self.log.holders(list(keys.values())).items()}
         for name, identity in identities.items():
             key = keys[name]
-            person = holders.get(key) or drafted.get(key)
-            if person is None:
-                person = drafted[key] = self._draft_person(identity, batch)
-            batch.people[name] = person
-        for name in names - identities.keys():
-            batch.people[name] = UUID(name.removeprefix("id:"))
+            if key not in people:
+                people[key] = self._draft_person(identity, key, batch)
+            batch.people[name] = people[key]
+        return problems
 
-    def _draft_person(self, identity: Identity, batch: Batch) -> UUID:
-        draft = Draft()
-        person_id = self.imports.people.draft(identity, draft)
-        batch.rows += self._encoded(draft.streams[0])
-        batch.keys += draft.keys
-        batch.secrets += draft.secrets
-        return person_id
+    def _draft_person(self, identity: Identity, key: bytes, batch: Batch) -> str:
+        person_id = uuid4()
+        secret = self.vault.new_secret(person_id)
+        sealed = self.vault.seal(secret, IDENTITY, str(identity))
+        state = encode_registered(identity.scheme, sealed, self.imports.now())
+        batch.rows.append(copy_row(person_id.bytes, 1, _REGISTERED, state, self.origin(None)))
+        batch.keys.append(Key(key, person_id.bytes))
+        batch.secrets.append(secret)
+        return str(person_id)
 
-    def _encoded(self, stream: Import | Venue | Visit | Any, source: str | None = None) -> list[bytes]:
+    def encoded(self, stream: Import | Venue | Visit, source: str | None = None) -> list[bytes]:
         """The pending events of an aggregate as rows for the log."""
         stored = [self.log.mapper.to_stored_event(event) for event in stream.collect_events()]
         return [
@@ -316,22 +385,22 @@ class VisitImport(_Recorded):
         """The provenance of a line from ``source`` (the import's own when None), encoded once."""
         encoded = self.provenance.get(source)
         if encoded is None:
-            by = self.by
-            encoded = self.provenance[source] = copy_provenance(
-                Provenance(by.actor, by.on_behalf_of, source or by.source, by.cause, by.correlation, by.basis)
-            )
+            by = replace(self.by, source=source or self.by.source)
+            encoded = self.provenance[source] = copy_provenance(by)
         return encoded
 
 
 class Decision:
     """What each line of a batch is: a new visit, a check-out, a duplicate or refused."""
 
-    def __init__(self, work: VisitImport, batch: Batch, now: Seconds) -> None:
+    def __init__(self, work: VisitImport, batch: Batch, now: Seconds, look_up: bool) -> None:
         self.work = work
         self.batch = batch
         self.now = now
-        self.fresh: dict[UUID, tuple[str, Row, UUID, UUID]] = {}
-        self.known: dict[UUID, Visit] = {}
+        self.look_up = look_up
+        self.holders: dict[bytes, bytes] = {}
+        self.known: dict[bytes, Visit] = {}
+        self.fresh: dict[bytes, tuple[str, Row, str, str]] = {}
 
     def decide(self, rows: list[Row]) -> None:
         people = [self.batch.people.get(row.person) or self.work.people[row.person] for row in rows]
@@ -339,57 +408,61 @@ class Decision:
         triples = [
             triple_key(person, venue, row.check_in) for person, venue, row in zip(people, venues, rows, strict=True)
         ]
-        streams = [None if row.visit_id is None else visit_stream(row.visit_id) for row in rows]
-        self.holders = self.work.log.holders(triples)
-        named = [stream for stream in streams if stream is not None]
-        self.known = self.work.log.load_many(Visit, {*self.holders.values(), *named})
-        for row, person, venue, triple, stream in zip(rows, people, venues, triples, streams, strict=True):
-            existing = self._existing(stream, triple)
+        if self.look_up:
+            self._look_up(rows, triples)
+        named = zip(rows, people, venues, triples, _random_ids(len(rows)), strict=True)
+        for row, person, venue, triple, fresh_id in named:
+            visit_id = row.visit_id or fresh_id
+            stream = unique_key("visit", visit_id)
+            existing = stream if stream in self.fresh or stream in self.known else self.holders.get(triple)
             if existing is None:
-                self._begin(row, person, venue, triple, stream)
+                self._begin(visit_id, stream, row, person, venue, triple)
             else:
                 self._take(existing, row, person, venue)
 
-    def _existing(self, named: UUID | None, triple: bytes) -> UUID | None:
-        if named is not None and (named in self.fresh or named in self.known):
-            return named
-        return self.holders.get(triple)
+    def _look_up(self, rows: list[Row], triples: list[bytes]) -> None:
+        holders = self.work.log.holders(triples)
+        named = {visit_stream(row.visit_id) for row in rows if row.visit_id is not None}
+        visits = self.work.log.load_many(Visit, named.union(holders.values()))
+        self.holders = {triple: stream.bytes for triple, stream in holders.items()}
+        self.known = {stream.bytes: visit for stream, visit in visits.items()}
 
-    def _begin(self, row: Row, person: UUID, venue: UUID, triple: bytes, named: UUID | None) -> None:
-        visit_id = row.visit_id or uuid4().hex
-        stream = named or visit_stream(visit_id)
+    def _begin(self, visit_id: str, stream: bytes, row: Row, person: str, venue: str, triple: bytes) -> None:
         state = encode_check_in(visit_id, person, venue, row.check_in, row.check_out)
-        self.batch.rows.append(copy_row(stream.bytes, 1, _CHECKED_IN, state, self.work.origin(row.source)))
+        self.batch.rows.append(copy_row(stream, 1, _CHECKED_IN, state, self.work.origin(row.source)))
         self.batch.keys.append(Key(triple, stream))
         self.batch.tally.recorded += 1
         self.holders[triple] = stream
         self.fresh[stream] = (visit_id, row, person, venue)
 
-    def _take(self, stream: UUID, row: Row, person: UUID, venue: UUID) -> None:
+    def _take(self, stream: bytes, row: Row, person: str, venue: str) -> None:
         visit = self.known.get(stream) or self._begun_in_this_batch(stream)
         try:
-            refuse_another(visit, row.visit_id, person, venue)
+            refuse_another(visit, row.visit_id, UUID(person), UUID(venue))
             completed = visit.take(row.check_in, row.check_out, self.now)
         except TruyvetError as error:
             self.batch.reject(row.line, str(error))
             return
         self.batch.tally.completed += completed
         self.batch.tally.duplicates += not completed
-        self.batch.rows += self.work._encoded(visit, row.source)
+        self.batch.rows += self.work.encoded(visit, row.source)
 
-    def _begun_in_this_batch(self, stream: UUID) -> Visit:
+    def _begun_in_this_batch(self, stream: bytes) -> Visit:
         visit_id, row, person, venue = self.fresh[stream]
-        visit = Visit.begin(stream, visit_id, person, venue, row.check_in, row.check_out, self.now)
+        visit = Visit.begin(
+            UUID(bytes=stream), visit_id, UUID(person), UUID(venue), row.check_in, row.check_out, self.now
+        )
         visit.collect_events()  # its row is in the batch already
         self.known[stream] = visit
         return visit
 
 
 _CHECKED_IN: Final = b"Visit.CheckedIn"
+_REGISTERED: Final = b"Person.Registered"
 _TRIES = 20
 
 
-def encode_check_in(visit_id: str, person: UUID, venue: UUID, check_in: Seconds, check_out: Seconds | None) -> bytes:
+def encode_check_in(visit_id: str, person: str, venue: str, check_in: Seconds, check_out: Seconds | None) -> bytes:
     """The state of a Visit.CheckedIn as the mapper would write it; nothing in it needs escaping."""
     start = to_text(check_in)
     end = "null" if check_out is None else f'"{to_text(check_out)}"'
@@ -397,6 +470,11 @@ def encode_check_in(visit_id: str, person: UUID, venue: UUID, check_in: Seconds,
         f'{{"schema":1,"happened_at":"{start}","visit_id":"{visit_id}","person":"{person}","venue":"{venue}",'
         f'"check_in":"{start}","check_out":{end}}}'
     ).encode()
+
+
+def encode_registered(scheme: str, sealed: str, at: Seconds) -> bytes:
+    """The state of a Person.Registered as the mapper would write it."""
+    return f'{{"schema":1,"happened_at":"{to_text(at)}","scheme":"{scheme}","sealed":"{sealed}"}}'.encode()
 
 
 def _read(line: Line, now: Seconds, batch: Batch) -> Row | None:
@@ -408,7 +486,8 @@ def _read(line: Line, now: Seconds, batch: Batch) -> Row | None:
         start = parse_instant(check_in)
         end = parse_instant(check_out) if check_out else None
         check_times(start, end, now)
-        _check_names(person, venue)
+        if person.startswith("id:"):
+            raise Malformed("a file names people by identity, not by id")
         if visit_id:
             parse_visit_id(visit_id)
         return Row(line, person, venue, start, end, visit_id or None, parse_code(source) if source else None)
@@ -417,11 +496,20 @@ def _read(line: Line, now: Seconds, batch: Batch) -> Row | None:
         return None
 
 
-def _check_names(person: str, venue: str) -> None:
-    if person.startswith("id:"):
-        raise Malformed("a file names people by identity, not by id")
-    parse_identity(person)
-    parse_code(venue)
+def _problems(names: set[str], parse: Callable[[str], object]) -> dict[str, str]:
+    """Why names are refused, for those that are."""
+    problems = {}
+    for name in names:
+        try:
+            parse(name)
+        except Malformed as error:
+            problems[name] = str(error)
+    return problems
+
+
+def _random_ids(count: int) -> Iterator[str]:
+    digits = os.urandom(16 * count).hex()
+    return (digits[start : start + 32] for start in range(0, 32 * count, 32))
 
 
 def _batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:

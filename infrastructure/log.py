@@ -9,8 +9,6 @@ from operator import attrgetter
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from eventsourcing.application import project_aggregate
-from eventsourcing.domain import MutableOrImmutableAggregate
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from psycopg.rows import class_row, scalar_row
 
@@ -101,8 +99,9 @@ class EventLog:
 
     def _rebuild(self, kind: type[Stream], events: Iterable[StoredEvent]) -> Stream | None:
         """None for a stream of another kind: an id of something else names nothing here."""
-        initial: MutableOrImmutableAggregate[UUID] | None = None
-        aggregate = project_aggregate(initial, [self.mapper.to_domain_event(event) for event in events])
+        aggregate: Any = None
+        for event in events:
+            aggregate = cast("Any", self.mapper.to_domain_event(event)).mutate(aggregate)
         return aggregate if isinstance(aggregate, kind) else None
 
     def save(self, draft: Draft, by: Provenance) -> int:
@@ -112,7 +111,7 @@ class EventLog:
             positions = self.recorder.insert_events(stored, provenance=by, keys=draft.keys, secrets=draft.secrets)
         except IntegrityError as error:
             raise Raced(str(error)) from error
-        return positions[-1]
+        return cast("int", positions[-1])
 
     def holder(self, key: bytes) -> UUID | None:
         return self.holders([key]).get(key)
