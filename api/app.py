@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from infrastructure.durability import UnsafeDatabase, check_durable
-
 from application.cases import Cases
 from application.contacts import Contacts
 from application.people import People
@@ -17,6 +15,7 @@ from domain.errors import Unavailable
 from domain.times import Seconds
 from infrastructure.communes import is_venue_unit
 from infrastructure.database import Database, migrate
+from infrastructure.durability import UnsafeDatabase, check_durable
 from infrastructure.follower import GraphFollower
 from infrastructure.imports import Imports
 from infrastructure.log import EventLog

@@ -21,11 +21,16 @@ MOST_LEVELS = 10
 
 
 class VisitRow(Protocol):
-    visit: int
-    person: UUID
-    venue: UUID
-    check_in: Seconds
-    check_out: Seconds | None
+    @property
+    def visit(self) -> int: ...
+    @property
+    def person(self) -> UUID: ...
+    @property
+    def venue(self) -> UUID: ...
+    @property
+    def check_in(self) -> Seconds: ...
+    @property
+    def check_out(self) -> Seconds | None: ...
 
 
 class TraceColumns(Protocol):

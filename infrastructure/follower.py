@@ -1,8 +1,4 @@
-"""The visit graph of this process, kept up with the log: at once when asked, or by a supervised thread.
-
-The thread listens for appends, and looks again every second in case a notification was lost. Whatever goes wrong - a
-database that restarts, a connection that is cut, an event that cannot be read - is shown in ``status`` and tried again.
-"""
+"""The visit graph of this process, kept up with the log: at once when asked, or by a supervised thread."""
 
 import threading
 import time
@@ -16,25 +12,11 @@ import structlog
 from domain.contacts import Overlap, Question
 from domain.errors import TimedOut
 from domain.times import Seconds
-from infrastructure.graph import VisitGraph
-from infrastructure.graph.answers import TraceColumns
-from infrastructure.graph.projection import VisitRow
+from infrastructure.graph import TraceColumns, VisitGraph, VisitRow
 from infrastructure.log import EventLog
 
 _BATCH = 50_000
-_LISTEN_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 2.0
 _SAVE_AFTER = 100_000  # events since the last save
-
-_logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """``position`` of the view; ``error`` of the last attempt, None when it succeeded."""
-
-    position: int
-    error: str | None
 
 
 class GraphFollower:
@@ -44,15 +26,13 @@ class GraphFollower:
         self.log = log
         self.directory = directory
         self._log_id = log.log_id()
-        self._graph = VisitGraph.load(directory, self._log_id) or VisitGraph()
+        self._graph = VisitGraph.load(directory, self._log_id) or VisitGraph(self._log_id)
         if self._graph.position > log.head():
-            self._graph = VisitGraph()
+            self._graph = VisitGraph(self._log_id)
         self._saved = self._graph.position
         self._moved = threading.Condition()
-        self._stopping = threading.Event()
         self._projecting = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._error: str | None = None
+        self._following = Following("visit graph", log.database, lambda _: self.catch_up())
 
     @property
     def position(self) -> int:
@@ -64,7 +44,7 @@ class GraphFollower:
 
     @property
     def status(self) -> Status:
-        return Status(self.position, self._error)
+        return Status(self.position, self._following.error)
 
     def trace(self, question: Question, as_of: int | None = None, *, evidence: bool = False) -> TraceColumns:
         return self._graph.trace(question, as_of, evidence=evidence)
@@ -87,7 +67,7 @@ class GraphFollower:
         """Project everything that is in the log now; the position reached."""
         head = self.log.head()
         while self.position < head:
-            self._project_batch()
+            self._project_batch(head)
         self._save_when_due()
         return self.position
 
@@ -98,48 +78,41 @@ class GraphFollower:
                 raise TimedOut(f"the view is at position {self.position}, {position} was waited for")
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._follow, name="visit graph", daemon=True)
-        self._thread.start()
+        self._following.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._following.stop()
 
-    def _project_batch(self) -> None:
+    def rebuild(self) -> str:
+        """Forget the saved columns and replay the log; the checksum. Questions get the old graph until it is done."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        graph = replayed(self.log, self._log_id, self.log.head())
+        graph.save(self.directory)
         with self._projecting:
-            events = self.log.batch(self.position, _BATCH)
-            if events:
-                self._graph.project(events, events[-1].position)
+            self._graph, self._saved = graph, graph.position
+        return graph.checksum()
+
+    def _project_batch(self, head: int) -> None:
+        with self._projecting:
+            project_next(self._graph, self.log, head)
         with self._moved:
             self._moved.notify_all()
 
     def _save_when_due(self) -> None:
         if self.position - self._saved >= _SAVE_AFTER:
-            self._graph.save(self.directory, self._log_id)
+            self._graph.save(self.directory)
             self._saved = self.position
 
-    def _follow(self) -> None:
-        pause = 0.05
-        while not self._stopping.is_set():
-            try:
-                self._listen()
-            except Exception as error:  # a follower outlives every failure and shows it
-                self._error = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-                _logger.warning("the visit graph cannot follow the log", error=self._error, position=self.position)
-                self._stopping.wait(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            else:
-                pause = 0.05
 
-    def _listen(self) -> None:
-        """Until stopped, or until something fails."""
-        with self.log.database.connect() as connection:
-            connection.execute("LISTEN events")
-            while not self._stopping.is_set():
-                self.catch_up()
-                self._error = None
-                deadline = time.monotonic() + _LISTEN_SECONDS
-                for _ in connection.notifies(timeout=max(0.0, deadline - time.monotonic()), stop_after=1):
-                    pass
+def replayed(log: EventLog, log_id: str, until: int) -> VisitGraph:
+    """The graph as the events up to ``until`` make it. Raises Malformed, naming one that cannot be read."""
+    graph = VisitGraph(log_id)
+    while graph.position < until:
+        project_next(graph, log, until)
+    return graph
+
+
+def project_next(graph: VisitGraph, log: EventLog, until: int) -> None:
+    """One batch, also when the log has a gap there: ``verify`` finds gaps, a follower must not stop at one."""
+    reached = min(graph.position + _BATCH, until)
+    graph.project(log.batch(graph.position, reached - graph.position), reached)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError, StoredEvent
@@ -16,18 +16,10 @@ from application.log import Draft, Raced, Stream
 from application.provenance import Provenance
 from infrastructure.database import Database
 from infrastructure.events import EventRecorder
+from infrastructure.graph import LoggedEvent
 from infrastructure.mapper import EventMapper
 
 _BATCH = 5_000
-
-
-class LoggedEvent(NamedTuple):
-    """An event as projections read it; ``state`` is its JSON."""
-
-    position: int
-    topic: str
-    stream: UUID
-    state: bytes
 
 
 @dataclass(frozen=True, slots=True)

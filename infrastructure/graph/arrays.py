@@ -15,13 +15,13 @@ AT_ONCE: Final = 1 << 21
 """How many candidate rows a question looks at together; bounds its memory."""
 
 
-def ranges(low: Array, high: Array, at_once: int = AT_ONCE) -> Iterator[tuple[Array, Array]]:
-    """All numbers of all ranges ``[low[i], high[i])`` as ``(i, number)``, at most ``at_once`` at a time."""
+def ranges(low: Array, high: Array) -> Iterator[tuple[Array, Array]]:
+    """All numbers of all ranges ``[low[i], high[i])`` as ``(i, number)``, at most AT_ONCE at a time."""
     ends = np.cumsum(np.maximum(high - low, 0))
     total = int(ends[-1]) if len(ends) else 0
     begins = ends - np.maximum(high - low, 0)
-    for start in range(0, total, at_once):
-        stop = min(start + at_once, total)
+    for start in range(0, total, AT_ONCE):
+        stop = min(start + AT_ONCE, total)
         first = int(np.searchsorted(ends, start, "right"))
         last = int(np.searchsorted(begins, stop, "left"))
         counts = np.minimum(ends[first:last], stop) - np.maximum(begins[first:last], start)

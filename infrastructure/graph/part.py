@@ -149,21 +149,21 @@ MIXED, PAST, SHORT, LONG, LONGEST = "mixed", "past", "short", "long", "longest"
 """Kinds of parts: small ones hold everything, in larger ones superseded versions and long stays stand apart."""
 
 _LENGTHS: Final = ((SHORT, 3 * 3600), (LONG, 14 * 3600), (LONGEST, int(FOREVER)))
-_SMALL: Final = 1 << 14
+SMALL: Final = 1 << 14
 
 
-def tidied(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """The same rows in few parts: of each kind, sizes at least double from one to the next."""
+def tidied(parts: Sequence[Part], *, entirely: bool = False) -> tuple[Part, ...]:
+    """The same rows in few parts: of each kind one, or as many as keep every part larger than the next."""
     mixed = [part for part in parts if part.kind == MIXED]
     of_kind = {kind: [part for part in parts if part.kind == kind] for kind in (PAST, SHORT, LONG, LONGEST)}
-    if sum(map(len, mixed)) >= _SMALL:
+    if mixed and (entirely or sum(map(len, mixed)) >= SMALL):
         for part in sorted_out(together([part.rows for part in mixed])):
             of_kind[part.kind].append(part)
         mixed = []
     elif len(mixed) > 1:
         mixed = [Part.of(together([part.rows for part in mixed]), MIXED)]
     for same in of_kind.values():
-        while len(same) > 1 and len(same[-2]) <= len(same[-1]):
+        while len(same) > 1 and (entirely or len(same[-2]) <= len(same[-1])):
             last, before = same.pop(), same.pop()
             same.append(merged(before, last))
     return (*(part for same in of_kind.values() for part in same), *mixed)
@@ -175,7 +175,6 @@ def merged(one: Part, other: Part) -> Part:
 
 def sorted_out(rows: Rows) -> list[Part]:
     """One part for each kind of which there are rows."""
-    kind = np.where(rows.known_until < FOREVER, 0, 0)
     length = rows.end - rows.start
     kind = np.searchsorted([longest for _, longest in _LENGTHS], length, "left") + 1
     kind[rows.known_until < FOREVER] = 0

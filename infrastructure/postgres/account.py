@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from infrastructure.postgres.binaries import PostgresUnavailable
+
 IN_PLACE_OF_ROOT = ("postgres", "nobody")
 
 
@@ -21,19 +23,22 @@ class Account:
 
     @classmethod
     def of(cls, uid: int) -> "Account":
-        """Raises KeyError for a uid without a name: PostgreSQL needs one."""
-        known = pwd.getpwuid(uid)
+        """Raises PostgresUnavailable for a uid without a name: PostgreSQL needs one."""
+        try:
+            known = pwd.getpwuid(uid)
+        except KeyError:
+            raise PostgresUnavailable(f"PostgreSQL needs an OS user with a name, and uid {uid} has none") from None
         return cls(known.pw_name, known.pw_uid, known.pw_gid)
 
     @classmethod
     def for_server(cls) -> "Account":
-        """Raises KeyError when we have no name, or are root and there is nobody to become."""
+        """Raises PostgresUnavailable when we have no name, or are root and there is nobody to become."""
         if os.geteuid() != 0:
             return cls.of(os.geteuid())
         for name in IN_PLACE_OF_ROOT:
             with suppress(KeyError):
                 return cls.of(pwd.getpwnam(name).pw_uid)
-        raise KeyError(IN_PLACE_OF_ROOT)
+        raise PostgresUnavailable("PostgreSQL does not run as root, and there is no user `postgres` or `nobody`")
 
     @property
     def is_another(self) -> bool:
@@ -41,6 +46,8 @@ class Account:
 
     def may_execute(self, path: Path) -> bool:
         """Whether this user can execute a file, or pass a directory: asked of the kernel, as that user."""
+        if not self.is_another:
+            return os.access(path, os.X_OK)
         return self.popen(["test", "-x", path], output=subprocess.DEVNULL).wait() == 0
 
     def popen(
@@ -51,7 +58,7 @@ class Account:
         environment: Mapping[str, str] | None = None,
         before_exec: Callable[[], None] | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start a process as this user, in a process group of its own, with hardly an environment: none of our secrets."""
+        """Start a process as this user, in a process group of its own, with none of our environment."""
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -1,7 +1,7 @@
 """The process that runs `postgres`: started by the first who needs it, gone when nobody does.
 
-It knows that others are attached by the lock they share, and takes that lock for itself before it ends: whoever comes in that moment waits
-until it is gone, and starts the next owner.
+It knows that others are attached by the lock they share, and takes that lock for itself before it ends: whoever comes
+in that moment waits until it is gone, and starts the next owner.
 """
 
 import fcntl
@@ -14,15 +14,17 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from infrastructure.postgres.account import Account
-from infrastructure.postgres.binaries import PostgresUnavailable, within_reach
-from infrastructure.postgres.places import READY, Address, Home, Request, locked
-from infrastructure.postgres.server import Server, adopt_orphans, end_orphans
+from infrastructure.postgres.binaries import PostgresUnavailable
+from infrastructure.postgres.family import adopt_orphans, end_orphans
+from infrastructure.postgres.places import Address, Home, locked
+from infrastructure.postgres.reach import within_reach
+from infrastructure.postgres.request import READY, Answer, Request
+from infrastructure.postgres.server import Server
 
 _LOOK_AROUND = 0.2  # seconds between two looks whether anybody is attached
 
 
-class AskedToEnd(Exception):  # noqa: N818 - not an error
+class AskedToEnd(Exception):
     """SIGTERM or SIGINT has come."""
 
 
@@ -42,7 +44,7 @@ class Signals:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def pause(self, seconds: float) -> None:
-        """Sleep until a signal or for `seconds`. Raises AskedToEnd."""
+        """Sleep until a signal comes, or for `seconds`. Raises AskedToEnd."""
         select.select([self._awake], [], [], 0 if self._asked else seconds)
         with suppress(BlockingIOError):
             os.read(self._awake, 512)
@@ -53,22 +55,8 @@ class Signals:
         self._asked = True
 
 
-class Answer:
-    """One line to the process that started us, if it is still there."""
-
-    def __init__(self, pipe: int) -> None:
-        self._pipe: int | None = pipe
-
-    def give(self, line: str) -> None:
-        if self._pipe is not None:
-            with suppress(BrokenPipeError):
-                os.write(self._pipe, line.encode())
-            os.close(self._pipe)
-            self._pipe = None
-
-
 def main() -> None:
-    """Serve until nobody is attached, or SIGTERM or SIGINT."""
+    """Serve until nobody is attached any more, or SIGTERM or SIGINT comes."""
     request = Request.parse(sys.argv[1])
     os.set_inheritable(request.owner_lock, False)
     answer = _detach()
@@ -79,8 +67,8 @@ def main() -> None:
     except PostgresUnavailable as refusal:
         answer.give(refusal.reason)
     except OSError as error:
-        answer.give(f"The local server cannot be set up: {error.strerror}: {error.filename}")
-        raise
+        answer.give(f"The local server cannot be set up: {error}")
+        raise  # into the log
 
 
 def _detach() -> Answer:
@@ -99,18 +87,9 @@ def _own(request: Request, answer: Answer) -> None:
     home = Home(Path(request.home))
     home.withdraw()  # what an owner that was killed left there
     server = _server(home, request, signals)
-    clients = home.open_lock("clients")
     try:
         server.make()
-        attached = True
-        while attached:
-            server.start()
-            home.publish(Address(str(server.sockets), server.account.name))
-            answer.give(READY)
-            attached = _watch(server, clients, request.grace, signals)
-            home.withdraw()
-            if attached:
-                end_orphans()
+        _serve(server, home, request.grace, signals, answer)
     finally:
         home.withdraw()
         server.stop()
@@ -119,22 +98,30 @@ def _own(request: Request, answer: Answer) -> None:
 
 
 def _server(home: Home, request: Request, signals: Signals) -> Server:
-    account = _account(home)
+    account = home.account()
     ground = home.ground(account)
     binaries = within_reach(Path(request.binaries), account, ground)
     return Server(binaries, ground, home.sockets(account), account, home.log, request.settings, signals.pause)
 
 
-def _account(home: Home) -> Account:
-    """Whoever the cluster belongs to, so that it stays readable when a user `postgres` comes into being later."""
-    for cluster in (home.path / "cluster", home.path / "elsewhere" / "cluster"):
-        if cluster.exists():
-            return Account.of(cluster.stat().st_uid)
-    return Account.for_server()
+def _serve(server: Server, home: Home, grace: float, signals: Signals, answer: Answer) -> None:
+    clients = home.open_lock("clients")
+    needed = True
+    while needed:
+        server.start()
+        home.publish(Address(str(server.sockets), server.account.name))
+        answer.give(READY)
+        needed = _died_in_use(server, clients, grace, signals)
+        home.withdraw()
+        if needed:
+            end_orphans()
 
 
-def _watch(server: Server, clients: int, grace: float, signals: Signals) -> bool:
-    """Returns false when nobody has been attached for `grace` seconds, with the clients' lock held; true when `postgres` died."""
+def _died_in_use(server: Server, clients: int, grace: float, signals: Signals) -> bool:
+    """Waits until `postgres` has died with somebody attached, or until nobody has been attached for `grace` seconds.
+
+    In the second case the clients' lock stays with us until we end.
+    """
     seen = time.monotonic()
     while server.is_running:
         if not locked(clients, fcntl.LOCK_EX):

@@ -1,0 +1,1 @@
+"""``truyvet serve``, ``rebuild``, ``verify``: running it and looking after it."""

@@ -1,0 +1,207 @@
+"""The words of bodies, queries and paths: how each is written, read and documented."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+
+from domain.contacts import FOREVER
+from domain.errors import Malformed, TruyvetError
+from domain.people import parse_identity
+from domain.rules import RULES
+from domain.times import Seconds, parse_date, parse_instant
+from domain.venues import DEFAULT_STAY, LONGEST_DEFAULT_STAY, parse_kind
+
+T = TypeVar("T")
+
+ID: Final = r"^[A-Za-z0-9._:-]{1,128}$"
+LAST_POSITION: Final = 10**18 - 1
+LONGEST_MINIMUM: Final = 7 * 24 * 60
+"""Minutes."""
+
+
+class Body(BaseModel):
+    """What comes in: unknown fields are refused, and text that looks like a number is no number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Answer(BaseModel):
+    """What goes out."""
+
+    model_config = ConfigDict(extra="forbid", serialize_by_alias=True)
+
+
+def _read(parse: Callable[[str], T]) -> BeforeValidator:
+    """Text that the domain reads; its refusal becomes that of the field."""
+
+    def read(value: Any) -> T:
+        if not isinstance(value, str):
+            raise PydanticCustomError("no_text", "it is written as text")
+        try:
+            return parse(value)
+        except TruyvetError as error:
+            raise PydanticCustomError("malformed", "{reason}", {"reason": str(error)}) from None
+
+    return BeforeValidator(read)
+
+
+def _checked(check: Callable[[str], object]) -> BeforeValidator:
+    """Text that the domain can read, kept as it came."""
+
+    def keep(text: str) -> str:
+        check(text)
+        return text
+
+    return _read(keep)
+
+
+def _schema(kind: str, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": kind, **more})
+
+
+def _not_null(value: Any) -> Any:
+    if value is None:
+        raise PydanticCustomError("null", "leave it out or give a value")
+    return value
+
+
+Left = Annotated[T | SkipJsonSchema[None], BeforeValidator(_not_null)]
+"""May be left out, which changes nothing; null is refused. None stands for left out."""
+
+# --- times
+
+
+def _in_query(text: str) -> Seconds:
+    """A ``+`` that was not written as %2B arrives as a space; before an offset it can be nothing else."""
+    return parse_instant(re.sub(r" (\d\d:?\d\d)$", r"+\1", text))
+
+
+def _date(text: str) -> date:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        raise Malformed("write a date like 2021-08-30")
+    return parse_date(text)
+
+
+_INSTANT = _schema("string", format="date-time", examples=["2021-08-30T09:00:00+07:00"])
+Instant = Annotated[Seconds, _read(parse_instant), _INSTANT]
+QueryInstant = Annotated[Seconds, _read(_in_query), _INSTANT]
+Day = Annotated[date, _read(_date), _schema("string", format="date", examples=["2021-08-30"])]
+
+# --- names
+
+_EXAMPLE_ID = "0b9f3c2e-7d41-4c0e-9a53-6f2f0f6f7f10"
+_PERSON = (
+    r"^((phone:)?\+?[0-9 .()-]{8,20}|cccd:[0-9]{12}|ref:[A-Za-z0-9._:-]{1,128}"
+    r"|id:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$"
+)
+
+
+def _person(text: str) -> None:
+    if text.startswith("id:"):
+        _uuid(text.removeprefix("id:"))
+    else:
+        parse_identity(text)
+
+
+def _person_in_query(text: str) -> None:
+    if not text.startswith(("id:", "ref:")):
+        raise Malformed("a URL names a person by id: or ref: only; phone numbers and cccd do not belong in one")
+    _person(text)
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        found = UUID(text)
+    except ValueError:
+        raise Malformed("an id is a UUID") from None
+    if found == NOTHING:
+        raise Malformed("an id is a random UUID")
+    return found
+
+
+NOTHING: Final = UUID(int=0)
+_NOTHING_NAMED: Final = uuid4().hex
+
+PersonName = Annotated[
+    str, _checked(_person), _schema("string", pattern=_PERSON, examples=["phone:+84912345678", f"id:{_EXAMPLE_ID}"])
+]
+QueryPerson = Annotated[
+    str, _checked(_person_in_query), _schema("string", pattern="^(id|ref):", examples=["ref:ABC-1"])
+]
+Id = Annotated[str, StringConstraints(pattern=ID)]
+NewUuid = Annotated[UUID, _read(_uuid), _schema("string", format="uuid", examples=[_EXAMPLE_ID])]
+
+
+def _uuid_or_nothing(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        return NOTHING
+
+
+def _id_or_nothing(text: str) -> str:
+    return text if re.fullmatch(ID, text) else _NOTHING_NAMED
+
+
+PathUuid = Annotated[
+    UUID, BeforeValidator(_uuid_or_nothing), _schema("string", format="uuid", examples=[_EXAMPLE_ID])
+]
+"""An id that is none names nothing, and is answered like one that nobody has."""
+PathId = Annotated[str, AfterValidator(_id_or_nothing), _schema("string", pattern=ID, examples=["pccovid:8841"])]
+
+# --- the rest
+
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=1000)]
+"""Free text. The pattern refuses NUL and what is no Unicode."""
+ShortText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
+Kind = Annotated[str, _read(parse_kind), _schema("string", enum=list(DEFAULT_STAY))]
+Rules = Annotated[str, Field(json_schema_extra={"enum": list(RULES)}), StringConstraints(max_length=32)]
+DefaultStay = Annotated[int, Field(ge=1, le=LONGEST_DEFAULT_STAY, description="Minutes")]
+Position = Annotated[int, Field(ge=0, le=LAST_POSITION)]
+Levels = Annotated[int, Field(ge=1, le=10)]
+MinMinutes = Annotated[int, Field(ge=0, le=LONGEST_MINIMUM, description="Minutes")]
+Certainty = Annotated[str, Field(json_schema_extra={"enum": ["certain", "possible"]}, pattern="^(certain|possible)$")]
+
+
+def _number(value: Any) -> Any:
+    """In a query, digits only: no sign, no space, no point."""
+    if isinstance(value, str) and not re.fullmatch(r"\d{1,18}", value, re.ASCII):
+        raise PydanticCustomError("no_number", "it is a whole number")
+    return value
+
+
+def _flag(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in ("true", "false"):
+            raise PydanticCustomError("no_flag", "it is true or false")
+        return value == "true"
+    return value
+
+
+Digits = BeforeValidator(_number)
+Flag = Annotated[bool, BeforeValidator(_flag)]
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+AsOf = Annotated[
+    str,
+    StringConstraints(max_length=64),
+    BeforeValidator(_as_text),
+    WithJsonSchema({
+        "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "date-time"}],
+        "description": "A position of the log, or the instant at which something was recorded, to the microsecond",
+    }),
+]
+
+
+def instant_text(instant: Seconds | None, to_text: Callable[[Seconds], str]) -> str | None:
+    return None if instant is None or instant >= FOREVER else to_text(instant)

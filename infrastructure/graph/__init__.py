@@ -1,0 +1,16 @@
+"""The visit graph as columns: every question as of every position, in milliseconds.
+
+ids.py          UUIDs as numbers
+part.py         versions of visits, sorted by venue and by person, in a few immutable parts
+projection.py   what a batch of events says      versions.py   what that does to the rows
+stays.py        stays of rows that depend on each other
+trace.py, overlaps.py, confinements.py           the questions
+answers.py      columns that become domain objects when looked at
+graph.py        VisitGraph, which holds it together          saved.py   as memory-mapped files
+"""
+
+from infrastructure.graph.answers import OverlapColumns, TraceColumns
+from infrastructure.graph.graph import VisitGraph, VisitRow
+from infrastructure.graph.projection import LoggedEvent
+
+__all__ = ["LoggedEvent", "OverlapColumns", "TraceColumns", "VisitGraph", "VisitRow"]

@@ -1,0 +1,275 @@
+"""The visit graph: every fact about visits, venues and quarantines, as it was known at every position."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+from uuid import UUID
+
+import numpy as np
+
+from domain.contacts import Question
+from domain.errors import Malformed, Refused
+from infrastructure.graph import saved
+from infrastructure.graph.answers import OverlapColumns, TraceColumns, answer
+from infrastructure.graph.arrays import FOREVER, Array, all_ranges
+from infrastructure.graph.confinements import Confined, Confinements, KnownConfinements
+from infrastructure.graph.ids import Ids
+from infrastructure.graph.overlaps import overlaps
+from infrastructure.graph.part import OBSERVED, Part, Rows, tidied, together
+from infrastructure.graph.projection import Facts, LoggedEvent, QuarantineFacts, StayFacts, VisitFacts, read
+from infrastructure.graph.snapshot import Snapshot
+from infrastructure.graph.stays import Stays
+from infrastructure.graph.trace import Tracer, Windows
+from infrastructure.graph.versions import recorded, restayed
+
+
+class VisitRow(NamedTuple):
+    """A visit as known at a position; ``visit`` is the position of its first event."""
+
+    visit: int
+    person: UUID
+    venue: UUID
+    check_in: int
+    check_out: int | None
+
+
+class VisitGraph:
+    """Answers as of any position, while one thread at a time projects further events."""
+
+    def __init__(self, log_id: str = "", snapshot: Snapshot | None = None) -> None:
+        self.log_id = log_id
+        self._snapshot = snapshot or Snapshot.empty()
+        self._projecting = Lock()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    @property
+    def position(self) -> int:
+        """The last position projected."""
+        return self._snapshot.position
+
+    @property
+    def visits(self) -> int:
+        """How many versions of visits are kept."""
+        return sum(map(len, self._snapshot.parts))
+
+    def project(self, events: Sequence[LoggedEvent], position: int) -> None:
+        """Takes in ``events``, all those of the log after the last position projected, up to ``position``.
+
+        Raises Malformed for an event that cannot be read; then the graph answers as before.
+        """
+        with self._projecting:
+            facts = read([event for event in events if event.position > self.position])
+            self._snapshot = _after(self._snapshot, facts, position)
+
+    def compact(self) -> None:
+        """Puts the rows of each kind together; questions are a little quicker afterwards."""
+        with self._projecting:
+            self._snapshot = replace(self._snapshot, parts=tidied(self._snapshot.parts, entirely=True))
+
+    def trace(self, question: Question, as_of: int | None = None, *, evidence: bool = False) -> TraceColumns:
+        """The contacts of ``question.person`` (a UUID). Raises Refused for a position that is not projected yet."""
+        now, position = self._at(as_of)
+        people = len(now.people)
+        index = now.people.number_of(question.person)
+        confinements = KnownConfinements(now.confinements, position, people)
+        stays = Stays(now.parts, position, people)
+        tracer = Tracer(stays, confinements, people, question.min_seconds, question.until)
+        if index is None or not stays.parts:
+            return answer(position, now.people, now.venues, [], [], stays if evidence else None)
+        first = Windows(*(np.array([value], np.uint32) for value in (index, *_window(question.start, question.end))))
+        levels = list(tracer.levels(first, question.levels, evidence=evidence))
+        everything_observed = all(level.all_observed for level in levels)
+        certain = levels if everything_observed else tracer.levels(first, question.levels, observed_only=True)
+        return answer(
+            position, now.people, now.venues, levels, [level.person for level in certain], stays if evidence else None
+        )
+
+    def overlaps(
+        self,
+        venue: UUID,
+        start: int,
+        end: int,
+        person: UUID | None = None,
+        min_seconds: int = 0,
+        as_of: int | None = None,
+    ) -> OverlapColumns:
+        """Who were at ``venue`` together in ``[start, end)``; pairs with ``person`` only, when given."""
+        now, position = self._at(as_of)
+        stays = Stays(now.parts, position, len(now.people))
+        place = now.venues.number_of(venue)
+        one = None if person is None else now.people.number_of(person)
+        if place is None or (person is not None and one is None):
+            stays, place = Stays((), position, len(now.people)), 0
+        return overlaps(stays, now.people, place, *_window(start, end), one, min_seconds)
+
+    def visits_of_person(self, person: UUID, as_of: int | None = None) -> list[VisitRow]:
+        """By check-in."""
+        now, position = self._at(as_of)
+        number = now.people.number_of(person)
+        own = np.array([] if number is None else [number], np.uint32)
+        found = [part.rows.take(part.by_person[all_ranges(*part.of_people(own))[1]]) for part in now.parts]
+        return _visit_rows(now, found, position)
+
+    def visits_of_venue(self, venue: UUID, start: int, end: int, as_of: int | None = None) -> list[VisitRow]:
+        """By check-in: those that overlap ``[start, end)``, one without check-out taken to last the default stay."""
+        now, position = self._at(as_of)
+        number = now.venues.number_of(venue)
+        since, until = _window(start, end)
+        at = [np.array([] if number is None else [value], np.uint32) for value in (number or 0, since, until)]
+        found = [part.rows.take(all_ranges(*part.reaching(*at))[1]) for part in now.parts]
+        return _visit_rows(now, [rows.take(rows.end > since) for rows in found], position)
+
+    def save(self, directory: Path) -> None:
+        """Keeps what is known now in memory-mapped files. Raises OSError."""
+        with self._projecting:
+            saved.save(self._snapshot, directory, self.log_id)
+
+    @classmethod
+    def load(cls, directory: Path, log_id: str) -> "VisitGraph | None":
+        """The newest whole save of the log ``log_id`` in ``directory``, or None."""
+        snapshot = saved.load(directory, log_id)
+        return None if snapshot is None else cls(log_id, snapshot)
+
+    def checksum(self) -> str:
+        """A hash of all that is and was known, whatever parts and numbers it is kept in."""
+        now = self._snapshot
+        digest = blake2b(digest_size=16)
+        for column in (*_told_rows(now), *_told_venues(now), *_told_confinements(now)):
+            digest.update(column if isinstance(column, bytes) else np.ascontiguousarray(column).tobytes())
+        digest.update(str(now.position).encode())
+        return digest.hexdigest()
+
+    @property
+    def nbytes(self) -> int:
+        now = self._snapshot
+        tables = (now.people.nbytes, now.venues.nbytes, now.default_stay.nbytes, now.confinements.nbytes)
+        return sum(part.nbytes for part in now.parts) + sum(tables)
+
+    def _at(self, as_of: int | None) -> tuple[Snapshot, int]:
+        now = self._snapshot
+        if as_of is not None and not 0 <= as_of <= now.position:
+            raise Refused(f"position {as_of} lies beyond the last one, {now.position}")
+        return now, now.position if as_of is None else as_of
+
+
+def _after(now: Snapshot, facts: Facts, position: int) -> Snapshot:
+    people, numbers = now.people.with_new(np.concatenate([facts.visits.person, facts.quarantines.person]))
+    person, confined = np.split(numbers, [len(facts.visits.position)])
+    venues, default_stay, venue = _venues_after(now, facts.stays)
+    parts = _parts_after(list(now.parts), facts.visits, person, facts.stays, venue, venues, default_stay)
+    for changed in np.flatnonzero(facts.stays.changed).tolist():
+        default_stay[venue[changed]] = facts.stays.seconds[changed]
+    return Snapshot(
+        position, tidied(parts), people, venues, default_stay,
+        _confinements_after(now.confinements, facts.quarantines, confined),
+    )  # fmt: skip
+
+
+def _venues_after(now: Snapshot, facts: StayFacts) -> tuple[Ids, Array, Array]:
+    """The venues, with the default stays of those newly registered."""
+    venues, venue = now.venues.with_new(facts.venue)
+    default_stay = np.concatenate([now.default_stay, np.zeros(len(venues) - len(now.venues), np.uint32)])
+    default_stay[venue[~facts.changed]] = facts.seconds[~facts.changed]
+    return venues, default_stay, venue
+
+
+def _parts_after(
+    parts: list[Part],
+    facts: VisitFacts,
+    person: Array,
+    stays: StayFacts,
+    stay_venue: Array,
+    venues: Ids,
+    default_stay: Array,
+) -> list[Part]:
+    """Facts about visits in runs between those changes of default stays that concern them."""
+    venue, known = venues.numbers(facts.venue)
+    if not known.all():
+        position = int(facts.position[~known][0])
+        raise Malformed(f"the event at position {position} is at a venue that was never registered")
+    default_stay = default_stay.copy()
+    done = 0
+    for changes in _runs(stays, stay_venue, facts.position):
+        upto = int(np.searchsorted(facts.position, changes[0][0])) if changes else len(facts.position)
+        run = slice(done, upto)
+        some = VisitFacts(*(column[run] for column in facts))
+        parts += [part for part in [recorded(parts, some, person[run], venue[run], default_stay)] if part]
+        parts += [part for part in [restayed(parts, changes)] if part]
+        for _, changed, seconds in changes:
+            default_stay[changed] = seconds
+        done = upto
+    return parts
+
+
+def _runs(stays: StayFacts, venue: Array, visits: Array) -> list[list[tuple[int, int, int]]]:
+    """Changes of default stays (position, venue, seconds), together while no visit and no same venue lies between.
+
+    The last run is empty: it stands for what follows all changes.
+    """
+    runs: list[list[tuple[int, int, int]]] = []
+    visits_before = np.searchsorted(visits, stays.position)
+    previous = -1
+    for n in np.flatnonzero(stays.changed).tolist():
+        change = (int(stays.position[n]), int(venue[n]), int(stays.seconds[n]))
+        if visits_before[n] != previous or change[1] in {other for _, other, _ in runs[-1]}:
+            runs.append([])
+        runs[-1].append(change)
+        previous = int(visits_before[n])
+    return [*runs, []]
+
+
+def _confinements_after(now: Confinements, facts: QuarantineFacts, person: Array) -> Confinements:
+    ids, number = now.ids.with_new(facts.stream)
+    columns = (facts.position, number, person, facts.since, facts.until)
+    return now.after(ids, [Confined(*row) for row in zip(*(column.tolist() for column in columns), strict=True)])
+
+
+def _window(start: int, end: int | None) -> tuple[int, int]:
+    last = int(FOREVER)
+    return min(max(start, 0), last), last if end is None else min(max(end, 0), last)
+
+
+def _visit_rows(now: Snapshot, found: list[Rows], position: int) -> list[VisitRow]:
+    if not found:
+        return []
+    rows = together(found)
+    rows = rows.take(rows.known_at(position))
+    rows = rows.take(np.lexsort((rows.visit, rows.start)))
+    ends = np.where(rows.flags & OBSERVED != 0, rows.end, FOREVER).tolist()
+    return [
+        VisitRow(visit, person, venue, start, None if end == FOREVER else end)
+        for visit, person, venue, start, end in zip(
+            rows.visit.tolist(), now.people.uuids(rows.person), now.venues.uuids(rows.venue), rows.start.tolist(), ends,
+            strict=True,
+        )  # fmt: skip
+    ]
+
+
+def _told_rows(now: Snapshot) -> list[Array | bytes]:
+    if not now.parts:
+        return []
+    rows = together([part.rows for part in now.parts])
+    rows = rows.take(np.lexsort((rows.visit, rows.known_from)))
+    until = np.where(rows.known_until > now.position, FOREVER, rows.known_until)
+    plain: list[Array | bytes] = [rows.visit, rows.known_from, until, rows.start, rows.end, rows.tag]
+    return [*plain, rows.flags & OBSERVED, now.people.bytes_of(rows.person), now.venues.bytes_of(rows.venue)]
+
+
+def _told_venues(now: Snapshot) -> list[Array | bytes]:
+    return [now.venues.bytes_of(now.venues.number), now.default_stay[now.venues.number]]
+
+
+def _told_confinements(now: Snapshot) -> list[Array | bytes]:
+    quarantine, person, *times = now.confinements.columns
+    order = np.argsort(times[2], kind="stable")
+    return [
+        now.confinements.ids.bytes_of(quarantine[order]),
+        now.people.bytes_of(person[order]),
+        *(column[order] for column in times),
+    ]

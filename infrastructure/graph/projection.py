@@ -1,0 +1,177 @@
+"""From events of the log to columns: what a batch of events says, read all at once."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import numpy as np
+from pydantic_core import from_json
+
+from domain.errors import Malformed
+from domain.quarantines import Quarantine
+from domain.times import LATEST, parse_instant
+from domain.venues import Venue
+from domain.visits import Visit
+from infrastructure.graph.arrays import FOREVER, Array
+from infrastructure.graph.ids import halves
+
+
+class LoggedEvent(NamedTuple):
+    """An event as the log keeps it; ``state`` is JSON with ``happened_at`` and the fields of the event class."""
+
+    position: int
+    topic: str
+    stream: UUID
+    state: bytes
+
+
+class VisitFacts(NamedTuple):
+    """n events of visits in order of position. ``old_start`` names the version that all but a check-in supersede."""
+
+    position: Array  # uint32
+    checked_in: Array  # bool
+    retracted: Array  # bool
+    person: Array  # uint64, shape (n, 2)
+    venue: Array  # uint64, shape (n, 2)
+    tag: Array  # uint32
+    old_start: Array  # uint32 seconds
+    start: Array  # uint32 seconds
+    end: Array  # uint32 seconds, FOREVER when unknown
+
+
+class StayFacts(NamedTuple):
+    """Default stays, set by registration or changed."""
+
+    position: Array  # uint32
+    changed: Array  # bool
+    venue: Array  # uint64, shape (n, 2)
+    seconds: Array  # uint32
+
+
+class QuarantineFacts(NamedTuple):
+    position: Array  # uint32
+    stream: Array  # uint64, shape (n, 2)
+    person: Array  # uint64, shape (n, 2)
+    since: Array  # uint32 seconds
+    until: Array  # uint32 seconds, FOREVER when open
+
+
+class Facts(NamedTuple):
+    visits: VisitFacts
+    stays: StayFacts
+    quarantines: QuarantineFacts
+
+
+def read(events: Sequence[LoggedEvent]) -> Facts:
+    """What the events say that matters to tracing. Raises Malformed, naming the first that cannot be read."""
+    try:
+        return _read(events)
+    except (ValueError, KeyError, TypeError, AttributeError, Malformed) as error:
+        for event in events if len(events) > 1 else ():
+            read([event])
+        raise Malformed(f"the event at position {events[0].position} cannot be read: {error!r}") from error
+
+
+_VISIT: Final = frozenset({Visit.CheckedIn.TOPIC, Visit.CheckedOut.TOPIC, Visit.Corrected.TOPIC, Visit.Retracted.TOPIC})
+_STAY: Final = frozenset({Venue.Registered.TOPIC, Venue.DefaultStayChanged.TOPIC})
+_QUARANTINE: Final = frozenset({Quarantine.Assigned.TOPIC, Quarantine.Extended.TOPIC, Quarantine.Released.TOPIC})
+
+
+def _read(events: Sequence[LoggedEvent]) -> Facts:
+    return Facts(
+        _visits([event for event in events if event.topic in _VISIT]),
+        _stays([event for event in events if event.topic in _STAY]),
+        _quarantines([event for event in events if event.topic in _QUARANTINE]),
+    )
+
+
+def _visits(events: Sequence[LoggedEvent]) -> VisitFacts:
+    states = _states(events)
+    corrected = [event.topic == Visit.Corrected.TOPIC for event in events]
+    start = _instants([state["check_in"] for state in states])
+    old_start = start.copy()
+    old_start[corrected] = _instants(
+        [state["old_check_in"] for state, is_corrected in zip(states, corrected, strict=True) if is_corrected]
+    )
+    return VisitFacts(
+        _positions(events),
+        np.array([event.topic == Visit.CheckedIn.TOPIC for event in events], bool),
+        np.array([event.topic == Visit.Retracted.TOPIC for event in events], bool),
+        _uuids([state["person"] for state in states]),
+        _uuids([state["venue"] for state in states]),
+        (_streams(events)[:, 1] & np.uint64(2**32 - 1)).astype(np.uint32),
+        old_start,
+        start,
+        _instants_or_forever([state["check_out"] for state in states]),
+    )
+
+
+def _stays(events: Sequence[LoggedEvent]) -> StayFacts:
+    minutes = [state["default_stay_minutes"] for state in _states(events)]
+    return StayFacts(
+        _positions(events),
+        np.array([event.topic == Venue.DefaultStayChanged.TOPIC for event in events], bool),
+        _streams(events),
+        np.array(minutes, np.uint32) * np.uint32(60),
+    )
+
+
+def _quarantines(events: Sequence[LoggedEvent]) -> QuarantineFacts:
+    states = _states(events)
+    return QuarantineFacts(
+        _positions(events),
+        _streams(events),
+        _uuids([state["person"] for state in states]),
+        _instants([state["since"] for state in states]),
+        _instants_or_forever([state["until"] for state in states]),
+    )
+
+
+def _states(events: Sequence[LoggedEvent]) -> list[dict[str, Any]]:
+    states = from_json(b"[" + b",".join([event.state for event in events]) + b"]", cache_strings="keys")
+    if len(states) != len(events):
+        raise ValueError("a state is not one JSON object")
+    return states  # type: ignore[no-any-return]  # from_json gives what the JSON holds
+
+
+def _positions(events: Sequence[LoggedEvent]) -> Array:
+    return np.array([event.position for event in events], np.uint32)
+
+
+def _streams(events: Iterable[LoggedEvent]) -> Array:
+    return halves(b"".join([event.stream.bytes for event in events]))
+
+
+_DASHES: Final = [8, 13, 18, 23]
+
+
+def _uuids(texts: list[str]) -> Array:
+    """Halves of UUIDs written 8-4-4-4-12; uint64 of shape (n, 2)."""
+    characters = np.frombuffer("".join(texts).encode("ascii"), np.uint8)
+    if len(characters) != 36 * len(texts) or not (characters.reshape(-1, 36)[:, _DASHES] == ord("-")).all():
+        return halves(b"".join([UUID(text).bytes for text in texts]))
+    return halves(bytes.fromhex(np.delete(characters.reshape(-1, 36), _DASHES, axis=1).tobytes().decode()))
+
+
+def _instants_or_forever(texts: list[str | None]) -> Array:
+    known = np.array([text is not None for text in texts], bool)
+    instants = np.full(len(texts), FOREVER, np.uint32)
+    instants[known] = _instants([text for text in texts if text is not None])
+    return instants
+
+
+def _instants(texts: list[str]) -> Array:
+    """Seconds (uint32) of instants, quickly when written like ``2021-08-30T02:00:00Z``."""
+    characters = np.frombuffer("".join(texts).encode("ascii"), "S20") if _all_of_20(texts) else None
+    if characters is None or not all(text[-1] == "Z" for text in texts):
+        return np.array([parse_instant(text) for text in texts], np.uint32)
+    instants = characters.astype("S19").astype("datetime64[s]").astype(np.int64)
+    if len(instants) and not (instants.min() >= 0 and instants.max() <= LATEST):
+        raise ValueError("a time outside 1970 to 2106")
+    return instants.astype(np.uint32)
+
+
+def _all_of_20(texts: list[str]) -> bool:
+    return set(map(len, texts)) <= {20}
+
+

@@ -1,0 +1,136 @@
+"""The registers' projection: the next events of the log and the position they lead to, in one transaction."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+import psycopg
+from eventsourcing.persistence import Tracking
+from psycopg import Connection
+from psycopg.rows import DictRow
+
+from infrastructure.log import EventLog
+from infrastructure.reading import UNREADABLE, Placed, Undecodable, decoded, undecodable
+from infrastructure.registers.register import Change, Origin, Register
+
+TRACKED_AS: Final = "registers"
+_BATCH = 20_000  # positions in one transaction
+
+PLACE: Final = """
+-- How far the registers have read the log, and where it ends.
+SELECT coalesce((SELECT notification_id FROM tracking WHERE application_name = 'registers'), 0) AS position,
+    log_head.position AS head
+FROM log_head
+"""
+
+NEXT: Final = """
+-- The events that the registers read, of the next positions.
+SELECT notification_id AS position, originator_id AS stream, originator_version AS version, topic, state, actor
+FROM events WHERE notification_id > %(after)s AND notification_id <= %(until)s AND topic = ANY(%(topics)s)
+ORDER BY notification_id
+"""
+
+FORGET_POSITION: Final = """
+-- The registers have read nothing yet.
+DELETE FROM tracking WHERE application_name = 'registers'
+"""
+
+
+class Place(NamedTuple):
+    position: int
+    head: int
+
+
+class Placing(NamedTuple):
+    """A change, and the event that makes it."""
+
+    position: int
+    topic: str
+    change: Change
+
+
+class Projection:
+    """Works on any connection, so that a replay into temporary tables is the same as the real thing."""
+
+    def __init__(self, log: EventLog, registers: Sequence[Register[Any, Any]]) -> None:
+        self.log = log
+        self.registers = registers
+        self._register_of = {event.TOPIC: register for register in registers for event in register.events}
+
+    def place(self, connection: Connection[DictRow]) -> Place:
+        row = connection.execute(PLACE.encode()).fetchone()
+        assert row is not None  # noqa: S101 # migrations insert the row
+        return Place(**row)
+
+    def advance(self, connection: Connection[DictRow], until: int | None = None) -> int:
+        """Take in the next events, at most up to ``until``; the position reached.
+
+        Raises Undecodable for an event that cannot be read or written, when everything before it is taken in.
+        """
+        with connection.transaction():
+            place = self.place(connection)
+            reached = min(place.position + _BATCH, place.head if until is None else until)
+            changes, failure = self._read(connection, place.position, reached)
+            failure = self._write(connection, changes) or failure
+            if failure is not None:
+                reached = failure.position - 1
+            if reached > place.position:
+                self._track(connection, reached)
+        if failure is not None:
+            raise failure
+        return max(reached, place.position)
+
+    def clear(self, connection: Connection[DictRow]) -> None:
+        """As if nothing had been read; readers see the old rows until the commit."""
+        for register in self.registers:
+            connection.execute(f"DELETE FROM {register.table}".encode())  # noqa: S608 # the names of our own tables
+        connection.execute(FORGET_POSITION.encode())
+
+    def _read(
+        self, connection: Connection[DictRow], after: int, until: int
+    ) -> tuple[list[Placing], Undecodable | None]:
+        """The changes up to the first event that cannot be read."""
+        changes: list[Placing] = []
+        try:
+            changes.extend(self._changes(connection, after, until))
+        except Undecodable as failure:
+            return changes, failure
+        return changes, None
+
+    def _changes(self, connection: Connection[DictRow], after: int, until: int) -> Iterator[Placing]:
+        topics = list(self._register_of)
+        for row in connection.execute(NEXT.encode(), {"after": after, "until": until, "topics": topics}):
+            actor = row.pop("actor")
+            event = Placed(**row)
+            domain_event = decoded(self.log.mapper, event)
+            try:
+                change = self._register_of[event.topic].change(
+                    domain_event, Origin(event.position, event.stream, actor)
+                )
+            except UNREADABLE as error:
+                raise undecodable(event.position, event.topic, error) from error
+            yield Placing(event.position, event.topic, change)
+
+    def _write(self, connection: Connection[DictRow], changes: Sequence[Placing]) -> Undecodable | None:
+        """All at once; one by one when the database refuses something, to know which it is."""
+        try:
+            with connection.transaction(), connection.cursor() as cursor:
+                for sql, alike in groupby(changes, key=attrgetter("change.sql")):
+                    cursor.executemany(sql.encode(), [placing.change.values for placing in alike])
+        except (psycopg.DataError, psycopg.IntegrityError):
+            return self._write_one_by_one(connection, changes)
+        return None
+
+    def _write_one_by_one(self, connection: Connection[DictRow], changes: Sequence[Placing]) -> Undecodable | None:
+        for position, topic, change in changes:
+            try:
+                with connection.transaction():
+                    connection.execute(change.sql.encode(), change.values)
+            except (psycopg.DataError, psycopg.IntegrityError) as error:
+                return undecodable(position, topic, error)
+        return None
+
+    def _track(self, connection: Connection[DictRow], position: int) -> None:
+        with connection.cursor() as cursor:
+            self.log.recorder._insert_tracking(cursor, Tracking(TRACKED_AS, position))

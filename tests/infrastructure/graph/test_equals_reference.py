@@ -1,0 +1,204 @@
+"""Whatever is recorded, in whatever batches: the columns answer what the reference answers from what was known then."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.contacts import Question
+from infrastructure.graph import VisitGraph
+from tests.outbreak import MIDNIGHT, Outbreak, by_name, by_uuid, uuid
+
+PEOPLE = ["ann", "bob", "cid", "person-number-1", "person-number-2", "cafe"]
+VENUES = ["cafe", "gym", "bar"]
+STEP = 5 * 60
+
+many = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+people = st.sampled_from(PEOPLE)
+venues = st.sampled_from(VENUES)
+instants = st.integers(0, 60).map(lambda n: MIDNIGHT + n * STEP)
+lengths = st.none() | st.integers(1, 24).map(lambda n: n * STEP)
+
+
+@st.composite
+def outbreaks(draw: st.DrawFn) -> Outbreak:
+    outbreak = Outbreak(default_stay=draw(st.sampled_from([10, 30, 60])))
+    facts = st.sampled_from([check_in] * 8 + [scan_again] * 3 + [check_out, correct, retract, set_stay, confine, extend])
+    for fact in draw(st.lists(facts, min_size=4, max_size=45)):
+        fact(draw, outbreak)
+    return outbreak
+
+
+def check_in(draw: st.DrawFn, outbreak: Outbreak) -> None:
+    start = draw(instants)
+    outbreak.check_in(draw(people), draw(venues), start, end_of(start, draw(lengths)))
+
+
+def scan_again(draw: st.DrawFn, outbreak: Outbreak) -> None:
+    """The same person, mostly at the same venue, soon after, or at the same instant."""
+    if visit := any_visit(draw, outbreak):
+        start = visit.check_in + draw(st.integers(0, 12)) * STEP
+        venue = draw(st.sampled_from([visit.venue, visit.venue, *VENUES]))
+        outbreak.check_in(visit.person, venue, start, end_of(start, draw(lengths)))
+
+
+def check_out(draw: st.DrawFn, outbreak: Outbreak) -> None:
+    visit = any_visit(draw, outbreak)
+    if visit and visit.check_out is None:
+        outbreak.check_out(visit.visit, visit.check_in + draw(st.integers(1, 24)) * STEP)
+
+
+def correct(draw: st.DrawFn, outbreak: Outbreak) -> None:
+    """Sometimes onto the instant of another visit."""
+    visit, other = any_visit(draw, outbreak), any_visit(draw, outbreak)
+    if visit and other:
+        start = draw(st.sampled_from([other.check_in, draw(instants)]))
+        outbreak.correct_to(visit.visit, start, end_of(start, draw(lengths)))
+
+
+def retract(draw: st.DrawFn, outbreak: Outbreak) -> None:
+    if visit := any_visit(draw, outbreak):
+        outbreak.retract(visit.visit)
+
+
+def set_stay(draw: st.DrawFn, outbreak: Outbreak) -> None:
+    outbreak.stay(draw(venues), draw(st.sampled_from([5, 20, 45, 90, 240])))
+
+
+def confine(draw: st.DrawFn, outbreak: Outbreak) -> None:
+    since = draw(instants)
+    outbreak.assign(draw(people), since, end_of(since, draw(lengths)))
+
+
+def extend(draw: st.DrawFn, outbreak: Outbreak) -> None:
+    if outbreak.known.confinements:
+        quarantine = draw(st.sampled_from(sorted(outbreak.known.confinements)))
+        until = end_of(outbreak.known.confinements[quarantine].since, draw(lengths))
+        if until is None:
+            outbreak.extend(quarantine, None)
+        else:
+            outbreak.release(quarantine, until)
+
+
+def any_visit(draw: st.DrawFn, outbreak: Outbreak) -> Any:
+    visits = list(outbreak.known.visits.values())
+    return draw(st.sampled_from(visits)) if visits else None
+
+
+def end_of(start: int, length: int | None) -> int | None:
+    return None if length is None else start + length
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    start = draw(instants)
+    return Question(
+        draw(people),
+        draw(st.sampled_from([MIDNIGHT, start])),
+        draw(st.sampled_from([None, start + 3600, start + 86400])),
+        draw(st.none() | instants),
+        draw(st.integers(1, 3)),
+        draw(st.sampled_from([0, 0, 60, 900, 1800])),
+    )
+
+
+def graph_in_batches(data: st.DataObject, outbreak: Outbreak) -> VisitGraph:
+    return outbreak.graph(*data.draw(st.lists(st.integers(0, outbreak.position), max_size=6)))
+
+
+@pytest.fixture(autouse=True)
+def _tiny_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a handful of rows is sorted out into kinds, and looked at in several goes."""
+    monkeypatch.setattr("infrastructure.graph.part.SMALL", 8)
+    monkeypatch.setattr("infrastructure.graph.arrays.AT_ONCE", 5)
+
+
+@many
+@given(st.data(), outbreaks(), questions())
+def test_trace(data: st.DataObject, outbreak: Outbreak, question: Question) -> None:
+    graph = graph_in_batches(data, outbreak)
+    for as_of in {outbreak.position, data.draw(st.integers(0, outbreak.position))}:
+        expected = outbreak.history[as_of].trace(question)
+        found = by_name(graph.trace(by_uuid(question), as_of, evidence=True).to_domain())
+        assert found.contacts == expected.contacts
+        assert sorted(found.encounters, key=repr) == sorted(expected.encounters, key=repr)
+        assert by_name(list(graph.trace(by_uuid(question), as_of))) == expected.contacts
+
+
+@many
+@given(st.data(), outbreaks(), venues, instants, instants)
+def test_overlaps(data: st.DataObject, outbreak: Outbreak, venue: str, start: int, end: int) -> None:
+    graph = graph_in_batches(data, outbreak)
+    minimum = data.draw(st.sampled_from([0, 600]))
+    person = data.draw(st.none() | people)
+    for as_of in {outbreak.position, data.draw(st.integers(0, outbreak.position))}:
+        expected = outbreak.history[as_of].overlaps(venue, start, end, person, minimum)
+        whom = None if person is None else uuid(person)
+        assert by_name(list(graph.overlaps(uuid(venue), start, end, whom, minimum, as_of))) == expected
+
+
+@many
+@given(st.data(), outbreaks(), questions())
+def test_the_way_it_came_about_does_not_matter(data: st.DataObject, outbreak: Outbreak, question: Question) -> None:
+    """Batches, compaction, saving and loading change no answer and no checksum."""
+    graph, at_once = graph_in_batches(data, outbreak), outbreak.graph()
+    as_of = data.draw(st.integers(0, outbreak.position))
+    expected = at_once.trace(by_uuid(question), as_of, evidence=True).to_domain()
+    assert graph.checksum() == at_once.checksum()
+    assert graph.trace(by_uuid(question), as_of, evidence=True).to_domain() == expected
+
+    graph.compact()
+    assert graph.checksum() == at_once.checksum()
+    assert graph.trace(by_uuid(question), as_of, evidence=True).to_domain() == expected
+
+    with TemporaryDirectory() as directory:
+        graph.save(Path(directory))
+        loaded = VisitGraph.load(Path(directory), "this log")
+        assert loaded is not None
+        assert loaded.checksum() == at_once.checksum()
+        assert loaded.trace(by_uuid(question), as_of, evidence=True).to_domain() == expected
+
+
+@many
+@given(st.data(), outbreaks(), questions())
+def test_a_loaded_graph_goes_on(data: st.DataObject, outbreak: Outbreak, question: Question) -> None:
+    half = data.draw(st.integers(1, outbreak.position))
+    graph = VisitGraph("this log")
+    graph.project(outbreak.events[:half], half)
+    with TemporaryDirectory() as directory:
+        graph.save(Path(directory))
+        loaded = VisitGraph.load(Path(directory), "this log")
+        assert loaded is not None
+        loaded.project(outbreak.events[half:], outbreak.position)
+        assert loaded.checksum() == outbreak.graph().checksum()
+        expected = outbreak.known.trace(question).contacts
+        assert by_name(list(loaded.trace(by_uuid(question)))) == expected
+        then = VisitGraph.load(Path(directory), "this log")
+        assert then is not None
+        assert then.checksum() == graph.checksum()
+
+
+@many
+@given(outbreaks(), people, venues, instants, instants)
+def test_visits(outbreak: Outbreak, person: str, venue: str, start: int, end: int) -> None:
+    graph = outbreak.graph()
+    known = outbreak.known.visits.values()
+    by_check_in = sorted(known, key=lambda visit: (visit.check_in, visit.visit))
+    times = {visit.visit: (visit.check_in, visit.check_out) for visit in by_check_in}
+
+    own = graph.visits_of_person(uuid(person))
+    assert [row.visit for row in own] == [visit.visit for visit in by_check_in if visit.person == person]
+    assert all((row.check_in, row.check_out) == times[row.visit] for row in own)
+
+    there = graph.visits_of_venue(uuid(venue), start, end)
+    assert [row.visit for row in there] == [
+        visit.visit
+        for visit in by_check_in
+        if visit.venue == venue
+        and visit.check_in < end
+        and start < (visit.check_out or visit.check_in + outbreak.known.stays[venue])
+    ]
