@@ -41,6 +41,15 @@ class Draft:
     secrets: list[Secret] = field(default_factory=list)
 
 
+class Fact(NamedTuple):
+    """An event as it stands in the log: where, what, whose stream, and its content."""
+
+    position: int
+    topic: str
+    stream: UUID
+    state: Mapping[str, Any]
+
+
 class Raced(Exception):
     """Another writer took a key or a place in a stream first; load again and decide again."""
 
@@ -62,6 +71,9 @@ class Log(Protocol):
 
     def states_at(self, positions: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
         """The content of the events at these positions."""
+
+    def correlated(self, correlation: str, after: int, until: int, limit: int) -> Sequence[Fact]:
+        """The next events at positions in ``(after, until]`` that belong to ``correlation``, at most ``limit``."""
 
     def head(self) -> int:
         """The position of the last event; 0 for an empty log."""

@@ -73,7 +73,7 @@ class EventRecorder(PostgresProcessRecorder):
         """Tables come from the migrations."""
 
     @retry((InterfaceError, OperationalError), max_attempts=10, wait=0.2)
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int]:
         """The library's way in; ``provenance``, ``keys``, ``secrets`` and ``tracking`` may come along."""
         provenance = copy_provenance(kwargs.get("provenance", LOCAL))
         rows = [
@@ -83,7 +83,7 @@ class EventRecorder(PostgresProcessRecorder):
         appended = self.append(
             rows, keys=kwargs.get("keys", ()), secrets=kwargs.get("secrets", ()), tracking=kwargs.get("tracking")
         )
-        return range(appended.first, appended.last + 1) if appended else ()
+        return list(range(appended.first, appended.last + 1)) if appended else []
 
     def append(
         self,

@@ -1,17 +1,15 @@
 """The visit graph of this process, kept up with the log: at once when asked, or by a supervised thread."""
 
+import shutil
 import threading
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
-
-import structlog
 
 from domain.contacts import Overlap, Question
 from domain.errors import TimedOut
 from domain.times import Seconds
+from infrastructure.following import Following, Status
 from infrastructure.graph import TraceColumns, VisitGraph, VisitRow
 from infrastructure.log import EventLog
 
@@ -85,10 +83,12 @@ class GraphFollower:
 
     def rebuild(self) -> str:
         """Forget the saved columns and replay the log; the checksum. Questions get the old graph until it is done."""
-        shutil.rmtree(self.directory, ignore_errors=True)
         graph = replayed(self.log, self._log_id, self.log.head())
-        graph.save(self.directory)
         with self._projecting:
+            while graph.position < self.position:
+                project_next(graph, self.log, self.position)
+            shutil.rmtree(self.directory, ignore_errors=True)
+            graph.save(self.directory)
             self._graph, self._saved = graph, graph.position
         return graph.checksum()
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from psycopg.rows import class_row, scalar_row
 
-from application.log import Draft, Raced, Stream
+from application.log import Draft, Fact, Raced, Stream
 from application.provenance import Provenance
 from infrastructure.database import Database
 from infrastructure.events import EventRecorder
@@ -133,6 +133,21 @@ class EventLog:
                 binary=True,
             )
             return {row["notification_id"]: json.loads(row["state"]) for row in rows}
+
+    def correlated(self, correlation: str, after: int, until: int, limit: int) -> list[Fact]:
+        """The next events at positions in ``(after, until]`` that belong to ``correlation``, at most ``limit``."""
+        with self.database.get_connection() as connection:
+            rows = connection.execute(
+                "SELECT notification_id, topic, originator_id, state FROM events "
+                "WHERE notification_id > %s AND notification_id <= %s AND correlation = %s "
+                "ORDER BY notification_id LIMIT %s",
+                [after, until, correlation, limit],
+                binary=True,
+            )
+            return [
+                Fact(row["notification_id"], row["topic"], row["originator_id"], json.loads(row["state"]))
+                for row in rows
+            ]
 
     def head(self) -> int:
         return cast("int", self._scalar("SELECT position FROM log_head"))

@@ -114,7 +114,7 @@ async def _outage(_: Request, __: Exception) -> Response:
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, _EXAMPLES[503])
 
 
-async def _invalid(request: Request, error: Exception) -> Response:
+async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 # it is registered for this class only
     found = error.errors()
     if found[0]["loc"] == ("body",) and isinstance(found[0].get("input"), bytes):

@@ -10,7 +10,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from domain.contacts import FOREVER
 from domain.errors import Malformed, TruyvetError
 from domain.people import parse_identity
 from domain.rules import RULES
@@ -149,9 +148,7 @@ def _id_or_nothing(text: str) -> str:
     return text if re.fullmatch(ID, text) else _NOTHING_NAMED
 
 
-PathUuid = Annotated[
-    UUID, BeforeValidator(_uuid_or_nothing), _schema("string", format="uuid", examples=[_EXAMPLE_ID])
-]
+PathUuid = Annotated[UUID, BeforeValidator(_uuid_or_nothing), _schema("string", format="uuid", examples=[_EXAMPLE_ID])]
 """An id that is none names nothing, and is answered like one that nobody has."""
 PathId = Annotated[str, AfterValidator(_id_or_nothing), _schema("string", pattern=ID, examples=["pccovid:8841"])]
 
@@ -196,12 +193,10 @@ AsOf = Annotated[
     str,
     StringConstraints(max_length=64),
     BeforeValidator(_as_text),
-    WithJsonSchema({
-        "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "date-time"}],
-        "description": "A position of the log, or the instant at which something was recorded, to the microsecond",
-    }),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "date-time"}],
+            "description": "A position of the log, or the instant at which something was recorded, to the microsecond",
+        }
+    ),
 ]
-
-
-def instant_text(instant: Seconds | None, to_text: Callable[[Seconds], str]) -> str | None:
-    return None if instant is None or instant >= FOREVER else to_text(instant)

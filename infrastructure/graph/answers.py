@@ -99,8 +99,7 @@ def answer(
 ) -> TraceColumns:
     """The levels in their order; ``certain`` are the people of each level when only observed stays exist."""
     orders = [
-        np.argsort(level.exposed_at.astype(np.uint64) << np.uint64(32) | people.rank[level.person])
-        for level in levels
+        np.argsort(level.exposed_at.astype(np.uint64) << np.uint64(32) | people.rank[level.person]) for level in levels
     ]
     ordered = [
         (level.person[order], np.full(len(order), number), level.exposed_at[order], level.encounters[order],
@@ -123,7 +122,8 @@ def _is_certain(person: Array, depth: Array, certain: list[Array], people: int) 
     level_when_observed = np.zeros(people, np.int64)
     for number, found in enumerate(certain, start=1):
         level_when_observed[found] = number
-    return level_when_observed[person] == depth
+    certainly: Array = level_when_observed[person] == depth
+    return certainly
 
 
 def _via(levels: list[Level], people: Ids, place: Array, contacts: int) -> tuple[Array, Array]:

@@ -44,3 +44,16 @@ def find(column: Array, values: Array) -> tuple[Array, Array]:
     at = np.searchsorted(column, values)
     at[at == len(column)] = 0
     return at, column[at] == values
+
+
+def distinct(values: Array) -> Array:
+    """The distinct values, sorted; by sorting, as np.unique hashes and numbers packed from two collide in its table."""
+    ordered = np.sort(values)
+    return ordered[first_of_runs(ordered)]
+
+
+def first_of_runs(ordered: Array) -> Array:
+    """Which values differ from the one before."""
+    new = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return new

@@ -245,9 +245,13 @@ def _visit_rows(now: Snapshot, found: list[Rows], position: int) -> list[VisitRo
     return [
         VisitRow(visit, person, venue, start, None if end == FOREVER else end)
         for visit, person, venue, start, end in zip(
-            rows.visit.tolist(), now.people.uuids(rows.person), now.venues.uuids(rows.venue), rows.start.tolist(), ends,
+            rows.visit.tolist(),
+            now.people.uuids(rows.person),
+            now.venues.uuids(rows.venue),
+            rows.start.tolist(),
+            ends,
             strict=True,
-        )  # fmt: skip
+        )
     ]
 
 

@@ -52,7 +52,8 @@ class Ids:
 
     def _same_high_but_lower(self, place: Array, high: Array, low: Array) -> Array:
         more = place + 1 < len(self)
-        return more & (self.high[place] == high) & (self.low[place] < low)
+        lower: Array = more & (self.high[place] == high) & (self.low[place] < low)
+        return lower
 
     def with_new(self, ids: Array) -> tuple["Ids", Array]:
         """A table that knows all of ``ids`` (n, 2), and their numbers."""

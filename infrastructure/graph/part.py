@@ -153,7 +153,7 @@ SMALL: Final = 1 << 14
 
 
 def tidied(parts: Sequence[Part], *, entirely: bool = False) -> tuple[Part, ...]:
-    """The same rows in few parts: of each kind one, or as many as keep every part larger than the next."""
+    """The same rows in few parts: of each kind one, or some of which each is more than twice the next."""
     mixed = [part for part in parts if part.kind == MIXED]
     of_kind = {kind: [part for part in parts if part.kind == kind] for kind in (PAST, SHORT, LONG, LONGEST)}
     if mixed and (entirely or sum(map(len, mixed)) >= SMALL):
@@ -163,7 +163,7 @@ def tidied(parts: Sequence[Part], *, entirely: bool = False) -> tuple[Part, ...]
     elif len(mixed) > 1:
         mixed = [Part.of(together([part.rows for part in mixed]), MIXED)]
     for same in of_kind.values():
-        while len(same) > 1 and (entirely or len(same[-2]) <= len(same[-1])):
+        while len(same) > 1 and (entirely or len(same[-2]) <= max(2 * len(same[-1]), SMALL)):
             last, before = same.pop(), same.pop()
             same.append(merged(before, last))
     return (*(part for same in of_kind.values() for part in same), *mixed)

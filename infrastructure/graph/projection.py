@@ -173,5 +173,3 @@ def _instants(texts: list[str]) -> Array:
 
 def _all_of_20(texts: list[str]) -> bool:
     return set(map(len, texts)) <= {20}
-
-

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from time import time
 from typing import Any, Final
 from zlib import crc32
 
@@ -21,6 +22,8 @@ _KEPT: Final = 2
 _MANIFEST: Final = "manifest.json"
 _CHANGING: Final = ("known_until", "flags")
 _SAMPLE: Final = 1 << 16
+_ABANDONED: Final = 3600
+"""Seconds after which an unfinished save is nobody's."""
 
 
 def save(snapshot: Snapshot, directory: Path, log_id: str) -> None:
@@ -83,15 +86,15 @@ def _id_tables(snapshot: Snapshot) -> tuple[tuple[str, Ids], ...]:
 
 def _snapshot(path: Path, manifest: dict[str, Any]) -> Snapshot:
     def column(name: str) -> Array:
-        mode = "c" if name.endswith(_CHANGING) else "r"
-        return np.load(path / f"{name}.npy", mmap_mode=mode)  # type: ignore[no-any-return]
+        return np.asarray(np.load(path / f"{name}.npy", mmap_mode="c" if name.endswith(_CHANGING) else "r"))
 
     def ids(name: str) -> Ids:
         return Ids(*(column(f"{name}-{part}") for part in ("high", "low", "number", "rank")))
 
     def part(number: int, about: list[Any]) -> Part:
         rows = Rows(*(column(f"{number}-{field}") for field in Rows._fields))
-        return Part(rows, *(column(f"{number}-{index}") for index in ("by_person", "people", "first")), *about)
+        by_person, people, first = (column(f"{number}-{index}") for index in ("by_person", "people", "first"))
+        return Part(rows, by_person, people, first, *about)
 
     return Snapshot(
         manifest["position"],
@@ -142,5 +145,6 @@ def _saves(directory: Path) -> list[Path]:
 
 
 def _forget_older(directory: Path) -> None:
-    for path in (*_saves(directory)[_KEPT:], *directory.glob("*.partial")):
+    abandoned = (path for path in directory.glob("*.partial") if time() - path.stat().st_mtime > _ABANDONED)
+    for path in (*_saves(directory)[_KEPT:], *abandoned):
         shutil.rmtree(path, ignore_errors=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infrastructure.graph.arrays import Array, all_ranges, find
+from infrastructure.graph.arrays import Array, all_ranges, distinct, find
 from infrastructure.graph.part import ENTANGLED, OBSERVED, Part
 
 
@@ -52,26 +52,25 @@ class Stays:
 
     def visits(self, stays: Array) -> list[tuple[int, ...]]:
         """The positions of the visits of each stay, in order of check-in."""
-        at, joined = find(self._resolved.row, stays)
-        together = self._joined()
+        order = np.lexsort((self._resolved.visit, self._resolved.check_in, self._resolved.last))
+        last, visit = self._resolved.last[order], self._resolved.visit[order]
+        low, high = np.searchsorted(last, stays, "left"), np.searchsorted(last, stays, "right")
+        single = self.column("visit", stays)
         return [
-            together[stay] if is_joined else (int(self.column("visit", stay)),)
-            for stay, is_joined in zip(stays.tolist(), joined.tolist(), strict=True)
+            tuple(visit[start:end].tolist()) if end > start else (alone,)
+            for start, end, alone in zip(low.tolist(), high.tolist(), single.tolist(), strict=True)
         ]
 
-    def column(self, name: str, row: int) -> int:
-        part = int(np.searchsorted(self.base, row, "right")) - 1
-        return int(getattr(self.parts[part].rows, name)[row - self.base[part]])
-
-    def _joined(self) -> dict[int, tuple[int, ...]]:
-        order = np.lexsort((self._resolved.visit, self._resolved.check_in, self._resolved.last))
-        together: dict[int, tuple[int, ...]] = {}
-        for last, visit in zip(self._resolved.last[order].tolist(), self._resolved.visit[order].tolist(), strict=True):
-            together[last] = (*together.get(last, ()), visit)
-        return together
+    def column(self, name: str, rows: Array) -> Array:
+        """That column of Rows (as uint64) for rows numbered through all parts."""
+        values = np.empty(len(rows), np.uint64)
+        for part, base in zip(self.parts, self.base.tolist(), strict=False):
+            here = (rows >= base) & (rows < base + len(part))
+            values[here] = getattr(part.rows, name)[rows[here] - base]
+        return values
 
     def _resolve(self, people: Array) -> None:
-        new = np.unique(people[~self._known[people]])
+        new = distinct(people[~self._known[people]])
         if len(new):
             self._known[new] = True
             more = self._entangled(new)
@@ -92,9 +91,7 @@ class Stays:
         return resolved(number, *columns)
 
 
-def resolved(
-    row: Array, key: Array, end: Array, person: Array, visit: Array, *rest: Array
-) -> Resolved:
+def resolved(row: Array, key: Array, end: Array, person: Array, visit: Array, *rest: Array) -> Resolved:
     """The stays of all the entangled rows, known at one position, of some people."""
     observed = rest[-1] & OBSERVED != 0
     start, venue = key & np.uint64(2**32 - 1), key >> np.uint64(32)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from domain.contacts import open_windows
-from infrastructure.graph.arrays import FOREVER, Array, all_ranges, ranges
+from infrastructure.graph.arrays import FOREVER, Array, all_ranges, distinct, ranges
 from infrastructure.graph.confinements import KnownConfinements
-from infrastructure.graph.part import ENTANGLED, OBSERVED, Part, minus
+from infrastructure.graph.part import ENTANGLED, OBSERVED, Part, keys, minus
 from infrastructure.graph.stays import Stays
 
 
@@ -57,7 +57,7 @@ class Encounters(NamedTuple):
 
 
 class Level(NamedTuple):
-    """The contacts of one level (all arrays one for one) and who exposed them, ``pairs`` being contact << 32 | infector."""
+    """The contacts of one level one for one, and who exposed them: ``pairs`` are contact << 32 | infector, sorted."""
 
     person: Array
     exposed_at: Array
@@ -154,21 +154,12 @@ class Tracer:
         _, once = np.unique(which * np.int64(self.stays.rows) + stays.last, return_index=True)
         window, last = which[once], stays.last[once]
         return Pieces(
-            windows.person[window], self._venues(last),
+            windows.person[window], (self.stays.column("key", last) >> np.uint64(32)).astype(np.uint32),
             np.maximum(stays.start[once], windows.start[window]), np.minimum(stays.end[once], windows.end[window]),
             stays.observed[once], last,
         )  # fmt: skip
 
-    def _venues(self, row: Array) -> Array:
-        venue = np.empty(len(row), np.uint32)
-        for part, base in self._parts():
-            here = (row >= base) & (row < base + len(part))
-            venue[here] = part.rows.key[row[here] - base] >> np.uint64(32)
-        return venue
-
-    def meetings(
-        self, pieces: Pieces, observed_only: bool, welcome: Callable[[Array], Array]
-    ) -> Iterator[Meetings]:
+    def meetings(self, pieces: Pieces, observed_only: bool, welcome: Callable[[Array], Array]) -> Iterator[Meetings]:
         """The stays at each piece's venue that overlap it long enough, of people who are ``welcome``."""
         tangled: list[tuple[Array, Array, Array]] = []
         for part, base in self._parts():
@@ -229,7 +220,7 @@ class _Exposures:
         np.add.at(self.seconds, met.contact, (met.end - met.start).astype(np.int64))
         np.minimum.at(self.earliest, met.contact, met.start)
         infector = pieces.person[met.piece]
-        self.pairs.append(np.unique(met.contact.astype(np.uint64) << np.uint64(32) | infector))
+        self.pairs.append(distinct(keys(met.contact, infector)))
         infector_observed = pieces.observed[met.piece]
         self.all_observed &= bool(met.observed.all() and infector_observed.all())
         if self.ever_confined is not None:
@@ -244,13 +235,13 @@ class _Exposures:
             )  # fmt: skip
 
     def level(self, pairs: bool) -> Level:
-        person = np.flatnonzero(self.count).astype(np.uint32)
+        person = np.flatnonzero(self.count > 0).astype(np.uint32)
         return Level(
             person,
             self.earliest[person],
             self.count[person],
             self.seconds[person],
-            np.unique(np.concatenate(self.pairs)) if self.pairs and pairs else np.empty(0, np.uint64),
+            distinct(np.concatenate(self.pairs)) if self.pairs and pairs else np.empty(0, np.uint64),
             Encounters(*map(np.concatenate, zip(*self.evidence, strict=True))) if self.evidence else None,
             self.all_observed,
         )

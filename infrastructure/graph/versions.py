@@ -51,7 +51,7 @@ def _opened(facts: VisitFacts, person: Array, venue: Array, default_stay: Array)
     )
 
 
-def _later(instant: Array, seconds: Array) -> Array:
+def _later(instant: Array, seconds: Array | int) -> Array:
     return (instant.astype(np.int64) + seconds).clip(max=int(FOREVER)).astype(np.uint32)
 
 
@@ -82,7 +82,7 @@ def _roots(before: Array) -> Array:
 
 
 def ended(parts: Sequence[Part], key: Array, person: Array, tag: Array, position: Array) -> Array:
-    """Ends, at its position, the version that each key, person and tag name; the visits (uint32) that they belong to."""
+    """Ends the version that each key, person and tag name, at its position; gives the visits (uint32) of them."""
     visit = np.zeros(len(key), np.uint32)
     found = np.zeros(len(key), bool)
     for part in parts:
@@ -120,7 +120,7 @@ def _with_stay(part: Part, position: int, venue: int, seconds: int) -> Rows:
     here = np.full(len(row), position, np.uint32)
     again = rows.take(row)
     return again._replace(
-        end=_later(again.start, np.int64(seconds)), known_from=here,
+        end=_later(again.start, seconds), known_from=here,
         known_until=np.full(len(row), FOREVER, np.uint32), flags=np.zeros(len(row), np.uint8),
     )  # fmt: skip
 
@@ -137,7 +137,8 @@ def _followed_by(new: Part, part: Part) -> tuple[Array, Array]:
     """New rows without check-out, each with the rows of the same person that start within their default stay."""
     row = new.by_person[new.rows.flags[new.by_person] & OBSERVED == 0]
     rows = new.rows.take(row)
-    which, at = all_ranges(*part.of_people_between(rows.person, _later(rows.start, np.int64(1)), _later(rows.end, np.int64(1))))
+    after, upto = _later(rows.start, 1), _later(rows.end, 1)
+    which, at = all_ranges(*part.of_people_between(rows.person, after, upto))
     return row[which], part.by_person[at]
 
 

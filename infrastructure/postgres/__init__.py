@@ -28,9 +28,9 @@ Where things lie, below `<data_dir>/postgresql` (mode 0700, of the user who runs
 PostgreSQL refuses to run as root. Started by root, the server runs as `postgres`, else as `nobody`: the cluster and the
 socket directory belong to that user, `<data_dir>/postgresql` is root's and merely lets that user's group pass (mode
 0710), and binaries out of that user's reach are copied beside the cluster. A directory above that the user cannot pass
-(/root, say) is left as it is: the cluster then lies in /var/lib/truyvet/<random>, and the link `elsewhere` points
-there (who deletes the data directory deletes only the link). Whatever else runs as `nobody` could read the files of a server that runs as `nobody`: where that matters, have a
-user `postgres`.
+(/root, say) is left as it is: the cluster then lies in /var/lib/truyvet/<random>, and the link `elsewhere` points there
+(who deletes the data directory deletes only the link). Whatever else runs as `nobody` could read the files of a server
+that runs as `nobody`: where that matters, have a user `postgres`.
 
 Who gets in: nobody passes the socket directory but its owner and root. Behind it, the superuser `truyvet` is only for
 the OS user who started the server (peer, mapped by name), every other role needs its password (scram-sha-256), and

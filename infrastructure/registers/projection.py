@@ -15,7 +15,8 @@ from infrastructure.reading import UNREADABLE, Placed, Undecodable, decoded, und
 from infrastructure.registers.register import Change, Origin, Register
 
 TRACKED_AS: Final = "registers"
-_BATCH = 20_000  # positions in one transaction
+BATCH: Final = 20_000
+"""Positions in one transaction."""
 
 PLACE: Final = """
 -- How far the registers have read the log, and where it ends.
@@ -63,16 +64,15 @@ class Projection:
         assert row is not None  # noqa: S101 # migrations insert the row
         return Place(**row)
 
-    def advance(self, connection: Connection[DictRow], until: int | None = None) -> int:
-        """Take in the next events, at most up to ``until``; the position reached.
+    def advance(self, connection: Connection[DictRow]) -> int:
+        """Take in the next events and note the position; the position reached.
 
         Raises Undecodable for an event that cannot be read or written, when everything before it is taken in.
         """
         with connection.transaction():
             place = self.place(connection)
-            reached = min(place.position + _BATCH, place.head if until is None else until)
-            changes, failure = self._read(connection, place.position, reached)
-            failure = self._write(connection, changes) or failure
+            reached = min(place.position + BATCH, place.head)
+            failure = self.take_in(connection, place.position, reached)
             if failure is not None:
                 reached = failure.position - 1
             if reached > place.position:
@@ -80,6 +80,11 @@ class Projection:
         if failure is not None:
             raise failure
         return max(reached, place.position)
+
+    def take_in(self, connection: Connection[DictRow], after: int, until: int) -> Undecodable | None:
+        """The events in ``(after, until]``, as far as the one that this gives back."""
+        changes, failure = self._read(connection, after, until)
+        return self._write(connection, changes) or failure
 
     def clear(self, connection: Connection[DictRow]) -> None:
         """As if nothing had been read; readers see the old rows until the commit."""

@@ -37,6 +37,7 @@ from infrastructure.postgres import PostgresUnavailable, local_postgres
 try:
     with local_postgres(Path(sys.argv[1]), grace=float(sys.argv[2])) as conninfo:
         with psycopg.connect(conninfo, autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(1)")  # two at once: IF NOT EXISTS is no protection
             connection.execute("CREATE TABLE IF NOT EXISTS kept (what text)")
             connection.execute("INSERT INTO kept VALUES ('by a client')")
         print(conninfo, flush=True)

@@ -1,0 +1,88 @@
+"""HTTP: what can be asked and recorded, for other programs. The contract's section HTTP, under ``/v1``.
+
+given.py      what routes are given             words.py     how names, times and numbers are written
+problems.py   errors                            lists.py     positions, pages and streams
+requests.py   around every request              docs.py      the OpenAPI document and its page
+serve.py      the process
+"""
+
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from types import FrameType
+from typing import Final
+
+from anyio import CapacityLimiter
+from fastapi import Depends, FastAPI
+
+from api.app import Truyvet
+from api.http import cases, events, health, imports, people, quarantines, traces, venues, visits
+from api.http.docs import document
+from api.http.given import only_known_parameters
+from api.http.problems import handle_problems
+from api.http.requests import Requests
+
+__all__ = ["create_app", "opened_app"]
+
+_ROUTERS: Final = (
+    venues.router, visits.router, people.router, imports.router, cases.router, traces.router, quarantines.router,
+    events.router, health.router,
+)  # fmt: skip
+
+
+def create_app(truyvet: Truyvet) -> FastAPI:
+    """The application on what is open already."""
+    return opened_app(lambda: nullcontext(truyvet))
+
+
+def opened_app(opened: Callable[[], AbstractContextManager[Truyvet]]) -> FastAPI:
+    """The application on what its lifespan opens and closes."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with opened() as truyvet, _told_of_the_end(app.state.stopping):
+            app.state.truyvet = truyvet
+            app.openapi()  # now, and not while the first request waits
+            yield
+
+    app = FastAPI(
+        title="truyvet",
+        version="1",
+        description="Contact tracing on an event log: who overlapped, who is F1, who is F2, and what was known when.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.stopping = threading.Event()
+    app.state.imports = CapacityLimiter(imports.AT_ONCE)
+    for router in _ROUTERS:
+        app.include_router(router, dependencies=[Depends(only_known_parameters)])
+    handle_problems(app)
+    document(app)
+    app.add_middleware(Requests)
+    return app
+
+
+@contextmanager
+def _told_of_the_end(stopping: threading.Event) -> Iterator[None]:
+    """Set ``stopping`` when the server is told to end, before it waits for what is still open: the live streams."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {sig: signal.getsignal(sig) for sig in (signal.SIGINT, signal.SIGTERM)}
+
+    def told(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+        following = before[signal.Signals(number)]
+        if callable(following):
+            following(number, frame)
+
+    for sig in before:
+        signal.signal(sig, told)
+    try:
+        yield
+    finally:
+        for sig, handler in before.items():
+            signal.signal(sig, handler)

@@ -1,0 +1,208 @@
+"""Cases: confirmed, amended, isolated, withdrawn; their contacts."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import networkx as nx
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import Field, model_validator
+
+from api.app import Truyvet
+from api.http.contacts import CONTACT_COLUMNS, CONTACT_EXAMPLE, ContactAnswer, contact_rows
+from api.http.given import App, By, KeyId
+from api.http.lists import (
+    JSON,
+    POSITION_HEADER,
+    List,
+    ListedPosition,
+    LogPosition,
+    Page,
+    ViewPosition,
+    accepted,
+    list_responses,
+)
+from api.http.problems import problems
+from api.http.words import (
+    Answer,
+    Body,
+    Certainty,
+    Day,
+    Digits,
+    Flag,
+    Instant,
+    Left,
+    Levels,
+    MinMinutes,
+    NewUuid,
+    PathUuid,
+    PersonName,
+    Rules,
+    Text,
+)
+from domain.cases import Case
+from domain.rules import DEFAULT_RULES, CaseDates
+from domain.times import Seconds, to_text
+
+router = APIRouter(prefix="/v1/cases", tags=["cases"])
+
+GRAPHML = "application/graphml+xml"
+
+
+class NewCase(Body):
+    person: PersonName
+    onset: Day | None = Field(None, description="The date of first symptoms; else `sampled` is needed")
+    sampled: Day | None = Field(None, description="The date of the positive sample")
+    isolated_at: Instant | None = None
+    cleared_at: Instant | None = None
+    rules: Rules = DEFAULT_RULES
+    case_id: NewUuid | None = None
+
+    @model_validator(mode="after")
+    def _has_a_first_sign(self) -> "NewCase":
+        if self.onset is None and self.sampled is None:
+            raise ValueError("a case needs the date of onset or of the positive sample")
+        return self
+
+
+class Amendment(Body):
+    """What is left out stays; a date of null is unknown again."""
+
+    onset: Day | None = None
+    sampled: Day | None = None
+    isolated_at: Instant | None = None
+    cleared_at: Instant | None = None
+    rules: Left[Rules] = None
+
+
+class Isolation(Body):
+    at: Instant
+
+
+class Withdrawal(Body):
+    reason: Text
+
+
+class WindowAnswer(Answer):
+    """`to` is null while nothing is known to close it."""
+
+    start: str = Field(alias="from")
+    end: str | None = Field(alias="to")
+
+
+class CaseAnswer(Answer):
+    case_id: UUID
+    person: str
+    person_id: UUID
+    rules: str
+    window: WindowAnswer
+    onset: str | None
+    sampled: str | None
+    isolated_at: str | None
+    cleared_at: str | None
+    withdrawn: bool
+    position: int
+
+
+@router.post("", status_code=201, responses=problems(400, 404, 409, 413, 415))
+def confirm(case: NewCase, truyvet: App, by: By, key_id: KeyId, response: Response) -> CaseAnswer:
+    """Confirm a case; its rule set gives the window of F0."""
+    dates = CaseDates(case.onset, case.sampled, case.isolated_at, case.cleared_at)
+    recorded = truyvet.cases.confirm(case.person, dates, case.rules, case_id=case.case_id or key_id, by=by)
+    response.headers["Location"] = f"/v1/cases/{recorded.id}"
+    return _shown(truyvet, recorded.id, recorded.position)
+
+
+@router.get("/{case_id}", responses=problems(404, 504))
+def get(case_id: PathUuid, truyvet: App, position: LogPosition) -> CaseAnswer:
+    return _shown(truyvet, case_id, position)
+
+
+@router.post("/{case_id}/amendment", responses=problems(400, 404, 409, 413, 415))
+def amend(case_id: PathUuid, amendment: Amendment, truyvet: App, by: By) -> CaseAnswer:
+    """Change the dates that are given."""
+    changes: dict[str, Any] = amendment.model_dump(exclude_unset=True)
+    recorded = truyvet.cases.amend(case_id, **changes, by=by)
+    return _shown(truyvet, case_id, recorded.position)
+
+
+@router.post("/{case_id}/isolation", responses=problems(400, 404, 409, 413, 415))
+def isolate(case_id: PathUuid, isolation: Isolation, truyvet: App, by: By) -> CaseAnswer:
+    """Record when the person was isolated."""
+    recorded = truyvet.cases.isolate(case_id, isolation.at, by=by)
+    return _shown(truyvet, case_id, recorded.position)
+
+
+@router.post("/{case_id}/withdrawal", responses=problems(400, 404, 409, 413, 415))
+def withdraw(case_id: PathUuid, withdrawal: Withdrawal, truyvet: App, by: By) -> CaseAnswer:
+    """It was no case; it has no contacts any more."""
+    recorded = truyvet.cases.withdraw(case_id, withdrawal.reason, by=by)
+    return _shown(truyvet, case_id, recorded.position)
+
+
+@router.get("/{case_id}/contacts", response_model=Page[ContactAnswer],
+            responses=problems(404, 504) | list_responses(CONTACT_EXAMPLE, CONTACT_COLUMNS))  # fmt: skip
+def contacts(
+    case_id: PathUuid,
+    truyvet: App,
+    position: ListedPosition,
+    listing: List,
+    levels: Annotated[Levels, Digits] = 2,
+    min_minutes: Annotated[MinMinutes | None, Digits, Query(description="That of the rule set when left out")] = None,
+    certainty: Certainty | None = None,
+    evidence: Annotated[Flag, Query(description="With each encounter; not in CSV")] = False,
+) -> Response:
+    """F1, F2, … by level, exposed_at and person."""
+    found = truyvet.contacts.of_case(case_id, levels=levels, min_minutes=min_minutes, as_of=position, evidence=evidence)
+    return listing.answer(position, contact_rows(found, certainty=certainty, evidence=evidence))
+
+
+_GRAPH_EXAMPLE = {
+    "directed": True, "multigraph": True, "graph": {"position": 17},
+    "nodes": [{"level": 0, "id": "ref:ABC-1"}], "edges": [],
+}  # fmt: skip
+
+
+@router.get("/{case_id}/contact-graph", response_model=dict[str, Any],
+            responses=problems(404, 504) | {200: {
+                "description": "Node-link JSON, or GraphML",
+                "content": {JSON: {"example": _GRAPH_EXAMPLE}, GRAPHML: {"schema": {"type": "string"}}},
+            }})  # fmt: skip
+def contact_graph(
+    case_id: PathUuid,
+    request: Request,
+    truyvet: App,
+    position: ViewPosition,
+    levels: Annotated[Levels, Digits] = 2,
+    min_minutes: Annotated[MinMinutes | None, Digits, Query(description="That of the rule set when left out")] = None,
+) -> Response:
+    """F0 → F1 → F2 … with every encounter as an edge."""
+    found = truyvet.contacts.of_case(case_id, levels=levels, min_minutes=min_minutes, as_of=position, evidence=True)
+    graph = found.graph()
+    graph.graph["position"] = position
+    headers = {POSITION_HEADER: str(position), "Vary": "Accept"}
+    if accepted(request, (JSON, GRAPHML)) == GRAPHML:
+        return Response("\n".join(nx.generate_graphml(graph)), media_type=GRAPHML, headers=headers)
+    return JSONResponse(nx.node_link_data(graph, edges="edges"), headers=headers)
+
+
+def _shown(truyvet: Truyvet, case_id: UUID, position: int) -> CaseAnswer:
+    case: Case = truyvet.cases.get(case_id, position)
+    dates, window = case.dates, case.window
+    return CaseAnswer(
+        case_id=case.id,
+        person=truyvet.people.identities([case.person])[case.person],
+        person_id=case.person,
+        rules=case.rules,
+        window=WindowAnswer.model_validate({"from": to_text(window.start), "to": _text(window.end)}),
+        onset=None if dates.onset is None else dates.onset.isoformat(),
+        sampled=None if dates.sampled is None else dates.sampled.isoformat(),
+        isolated_at=_text(dates.isolated_at),
+        cleared_at=_text(dates.cleared_at),
+        withdrawn=case.withdrawn,
+        position=position,
+    )
+
+
+def _text(instant: Seconds | None) -> str | None:
+    return None if instant is None else to_text(instant)

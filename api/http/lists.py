@@ -1,0 +1,271 @@
+"""Reads: the position that they answer for, and lists as pages or as streams.
+
+A page says where the next begins with a cursor: the position it is pinned to, the key of its last row and the question
+that it belongs to. Keys and questions are hashed, since a cursor travels in URLs and logs.
+"""
+
+import asyncio
+import base64
+import csv
+import io
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import islice
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+from fastapi import Depends, Query, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from api.app import Truyvet
+from api.http.given import App
+from api.http.words import Answer, AsOf, Digits, Position
+from application.as_of import position_as_of
+from domain.errors import Malformed, TimedOut
+
+T = TypeVar("T")
+
+LONGEST_WAIT_SECONDS: Final = 10.0
+MOST_ITEMS: Final = 10_000
+JSON, CSV, NDJSON, EVENTS = "application/json", "text/csv", "application/x-ndjson", "text/event-stream"
+POSITION_HEADER: Final = "X-Position"
+
+_LOOK_AGAIN_SECONDS = 0.01
+_ROWS_AT_ONCE = 500
+
+
+class Page(Answer, Generic[T]):
+    items: list[T]
+    next: str | None
+    position: int
+
+
+class Cursor(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    position: Position = Field(alias="p")
+    key: str = Field(alias="k", max_length=64)
+    question: str = Field(alias="q", max_length=64)
+
+    def text(self) -> str:
+        return base64.urlsafe_b64encode(self.model_dump_json(by_alias=True).encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> Cursor:
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        return Cursor.model_validate_json(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
+    except (ValueError, ValidationError):
+        raise Malformed("that is no cursor of ours") from None
+
+
+def digest(*parts: object) -> str:
+    return blake2b(json.dumps(parts, default=str).encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[T]):
+    """A whole list: ``key`` tells its rows apart, ``shown`` writes one out; ``columns`` are those of the CSV."""
+
+    rows: Sequence[T]
+    key: Callable[[T], object]
+    shown: Callable[[T], dict[str, Any]]
+    columns: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How much of a list is wanted, in which form, and after which row."""
+
+    limit: int
+    cursor: Cursor | None
+    question: str
+    media_type: str
+
+    def answer(self, position: int, found: Rows[T]) -> Response:
+        if self.media_type == JSON:
+            return self.page(position, found)
+        return stream(self.media_type, position, found.columns, map(found.shown, found.rows))
+
+    def page(self, position: int, found: Rows[T]) -> Response:
+        first = 0 if self.cursor is None else self._place_after(self.cursor, found)
+        rows = found.rows[first : first + self.limit]
+        is_last = first + self.limit >= len(found.rows)
+        following = None if is_last else self.cursor_after(position, digest(found.key(rows[-1])))
+        return page(position, [found.shown(row) for row in rows], following)
+
+    def cursor_after(self, position: int, key: str) -> str:
+        return Cursor(p=position, k=key, q=self.question).text()
+
+    def _place_after(self, cursor: Cursor, found: Rows[T]) -> int:
+        for place, row in enumerate(found.rows):
+            if digest(found.key(row)) == cursor.key:
+                return place + 1
+        raise Malformed("that is no cursor of ours")
+
+
+def page(position: int, items: list[dict[str, Any]], following: str | None) -> Response:
+    headers = {POSITION_HEADER: str(position), "Vary": "Accept"}
+    return JSONResponse({"items": items, "next": following, "position": position}, headers=headers)
+
+
+def stream(media_type: str, position: int, columns: Sequence[str], items: Iterable[dict[str, Any]]) -> Response:
+    """The whole list, written as it is read."""
+    lines = csv_lines(columns, items) if media_type == CSV else map(_json_line, items)
+    headers = {POSITION_HEADER: str(position), "Vary": "Accept"}
+    return StreamingResponse(_blocks(lines), media_type=media_type, headers=headers)
+
+
+def csv_lines(columns: Sequence[str], items: Iterable[dict[str, Any]]) -> Iterator[str]:
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    for cells in _with_header(columns, items):
+        writer.writerow(cells)
+        yield written.getvalue()
+        written.seek(0)
+        written.truncate()
+
+
+def _with_header(columns: Sequence[str], items: Iterable[dict[str, Any]]) -> Iterator[Sequence[object]]:
+    yield columns
+    for item in items:
+        yield [_cell(item[column]) for column in columns]
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False)
+    return ";".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def _json_line(item: dict[str, Any]) -> str:
+    return json.dumps(item, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _blocks(lines: Iterator[str]) -> Iterator[bytes]:
+    while block := "".join(islice(lines, _ROWS_AT_ONCE)):
+        yield block.encode()
+
+
+def accepted(request: Request, offers: Sequence[str]) -> str:
+    """The offer that the Accept header likes best; the first one when it likes none or all the same."""
+    wishes = [_wish(part) for part in request.headers.get("accept", "*/*").split(",")]
+    liked = [(max((q for kind, q in wishes if kind in (offer, "*/*")), default=0.0), offer) for offer in offers]
+    named = [(q + 0.0001 * any(kind == offer for kind, _ in wishes), offer) for q, offer in liked]
+    return max(named, key=lambda rated: rated[0])[1]
+
+
+def _wish(part: str) -> tuple[str, float]:
+    kind, *parameters = (piece.strip() for piece in part.split(";"))
+    weights = [piece[2:] for piece in parameters if piece.startswith("q=")]
+    try:
+        return kind.lower(), float(weights[0]) if weights else 1.0
+    except ValueError:
+        return kind.lower(), 1.0
+
+
+async def _cursor(
+    cursor: Annotated[str | None, Query(max_length=512, description="`next` of the page before")] = None,
+) -> Cursor | None:
+    return None if cursor is None else read_cursor(cursor)
+
+
+_PAGING = {"cursor", "limit", "wait_for"}
+
+
+async def listing(
+    request: Request,
+    cursor: Annotated[Cursor | None, Depends(_cursor)],
+    limit: Annotated[int, Digits, Query(ge=1, le=MOST_ITEMS)] = 100,
+) -> Listing:
+    asked = sorted(pair for pair in request.query_params.multi_items() if pair[0] not in _PAGING)
+    question = digest(request.url.path, asked, (await request.body()).hex())
+    if cursor is not None and cursor.question != question:
+        raise Malformed("the cursor belongs to another question")
+    return Listing(limit, cursor, question, accepted(request, (JSON, CSV, NDJSON)))
+
+
+WaitFor = Annotated[
+    Position | None, Digits, Query(description="Wait until this position is in the view: at most 10 s, else 504")
+]
+QueryAsOf = Annotated[AsOf | None, Query(description="A position, or the instant at which something was recorded")]
+
+
+async def log_position(truyvet: App, wait_for: WaitFor = None, as_of: QueryAsOf = None) -> int:
+    """The position of a read of the log itself."""
+    await _reached(truyvet.log.head, wait_for or 0)
+    return await run_in_threadpool(_in_log, truyvet, as_of)
+
+
+async def view_position(truyvet: App, wait_for: WaitFor = None, as_of: QueryAsOf = None) -> int:
+    """The position of a read of the view."""
+    return await pinned(truyvet, wait_for, as_of, None)
+
+
+async def listed_position(
+    truyvet: App,
+    cursor: Annotated[Cursor | None, Depends(_cursor)],
+    wait_for: WaitFor = None,
+    as_of: QueryAsOf = None,
+) -> int:
+    """The position of a list of the view; a cursor brings its own."""
+    return await pinned(truyvet, wait_for, as_of, cursor)
+
+
+async def pinned(truyvet: Truyvet, wait_for: int | None, as_of: str | None, cursor: Cursor | None) -> int:
+    """Where the view is now unless another position is asked for, which it may still have to reach."""
+    text = as_of if cursor is None else str(cursor.position)
+    if text is None:
+        await _in_view(truyvet, wait_for or 0)
+        return truyvet.graph.position
+    position = await run_in_threadpool(_in_log, truyvet, text)
+    await _in_view(truyvet, max(position, wait_for or 0))
+    return position
+
+
+def _in_log(truyvet: Truyvet, as_of: str | None) -> int:
+    return truyvet.log.head() if as_of is None else position_as_of(truyvet.log, as_of)
+
+
+async def _in_view(truyvet: Truyvet, position: int) -> None:
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+    while truyvet.graph.position < position:
+        await _wait(deadline, truyvet.graph.position, position)
+
+
+async def _reached(head: Callable[[], int], position: int) -> None:
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+    while position and (reached := await run_in_threadpool(head)) < position:
+        await _wait(deadline, reached, position)
+
+
+async def _wait(deadline: float, reached: int, position: int) -> None:
+    if time.monotonic() > deadline:
+        raise TimedOut(f"position {reached} is reached, {position} was waited for")
+    await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+List = Annotated[Listing, Depends(listing)]
+LogPosition = Annotated[int, Depends(log_position)]
+ViewPosition = Annotated[int, Depends(view_position)]
+ListedPosition = Annotated[int, Depends(listed_position)]
+
+
+def list_responses(example: dict[str, Any], columns: Sequence[str]) -> dict[int | str, dict[str, Any]]:
+    """How a list looks, for the OpenAPI document."""
+    line = next(islice(csv_lines(columns, [example]), 1, None))
+    return {
+        200: {
+            "description": "A page, or the whole list as a stream",
+            "headers": {POSITION_HEADER: {"schema": {"type": "integer"}, "description": "What the answer is as of"}},
+            "content": {
+                JSON: {"example": {"items": [example], "next": None, "position": 17}},
+                CSV: {"schema": {"type": "string"}, "example": ",".join(columns) + "\n" + line},
+                NDJSON: {"schema": {"type": "string"}, "example": _json_line(example)},
+            },
+        }
+    }

@@ -1,0 +1,193 @@
+"""The process that answers HTTP: one, or several that share a socket."""
+
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final, NoReturn
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from api.app import Truyvet, open_truyvet
+from api.http import create_app, opened_app
+from api.http.problems import problem
+from domain.errors import Malformed, Refused, Unavailable
+from infrastructure.settings import Settings
+
+_GRACE_SECONDS: Final = 5
+"""What is still being answered when the end is asked for may take this long."""
+
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
+_LOOK_AGAIN_SECONDS: Final = 0.05
+
+
+def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> None:
+    """Answer HTTP until SIGTERM or SIGINT; port 0 takes a free one.
+
+    Raises Refused for a host that is not this machine's own, Malformed for a port or number of workers that is none,
+    and Unavailable when the port is taken or the database cannot be opened.
+    """
+    _refuse_outside(host)
+    if workers < 1:
+        raise Malformed("the number of workers is at least 1")
+    _log_to_stderr()
+    with _ending_at_once(), _listening(host, port) as listener:
+        _announce(listener)
+        if workers == 1:
+            with following(settings) as truyvet:
+                uvicorn.Server(_config(LoopbackOnly(create_app(truyvet)))).run([listener])
+        else:
+            _run_workers(settings, listener, workers)
+
+
+@contextmanager
+def following(settings: Settings) -> Iterator[Truyvet]:
+    """Everything, with the view at the end of the log and kept there."""
+    with open_truyvet(settings) as truyvet:
+        with _ending_at_once():
+            truyvet.graph.catch_up()
+        truyvet.graph.start()
+        yield truyvet
+
+
+def worker() -> ASGIApp:
+    """What each of several processes serves; the environment says on which database."""
+    _log_to_stderr()
+    return LoopbackOnly(opened_app(lambda: following(Settings())))
+
+
+def _run_workers(settings: Settings, listener: socket.socket, workers: int) -> None:
+    """Opened here first: what is wrong is said once, the schema is brought up to date once."""
+    with open_truyvet(settings):
+        os.environ |= _environment(settings)
+        config = _config("api.http.serve:worker", factory=True, workers=workers)
+        supervisor = Multiprocess(config, sockets=[listener])
+        supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise Unavailable("a worker could not start")
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    values = settings.model_dump(mode="json", exclude_none=True)
+    return {f"TRUYVET_{name.upper()}": str(value) for name, value in values.items()}
+
+
+def _config(app: ASGIApp | str, *, factory: bool = False, workers: int = 1) -> uvicorn.Config:
+    """Without uvicorn's own log: its access log has query strings, the rest is said here."""
+    return uvicorn.Config(
+        app,
+        factory=factory,
+        workers=workers,
+        lifespan="on",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
+def _refuse_outside(host: str) -> None:
+    if host != "localhost" and not _is_loopback(host):
+        raise Refused("without access keys only this machine is served: the host must be 127.0.0.1, ::1 or localhost")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if not 0 <= port < 2**16:
+        raise Malformed("a port is 0 to 65535")
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise Unavailable(f"cannot listen on {host} port {port}: {error.strerror}") from error
+        listener.set_inheritable(True)
+        yield listener
+
+
+def _announce(listener: socket.socket) -> None:
+    """Say so on stderr as soon as somebody answers: the socket takes connections from then on."""
+    threading.Thread(target=_say_when_ready, args=(listener.getsockname(),), daemon=True).start()
+
+
+def _say_when_ready(address: tuple[str, int]) -> None:
+    host, port = address[:2]
+    while not _connects(host, port):
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"listening on http://{shown}:{port}", file=sys.stderr, flush=True)  # noqa: T201 # for whoever started it
+
+
+def _connects(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _ending_at_once() -> Iterator[None]:
+    """SIGTERM and SIGINT end the process with 0, also before uvicorn listens to them and when it passes them on."""
+    before = {sig: signal.signal(sig, _end) for sig in _ENDINGS}
+    try:
+        yield
+    finally:
+        for sig, handler in before.items():
+            signal.signal(sig, handler)
+
+
+def _end(_: int, __: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+class LoopbackOnly:
+    """Refuses requests for other hosts: a web page must not reach this server under a name of its own."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _names_this_machine(Headers(scope=scope).get("host", "")):
+            await problem(421, "this server answers for 127.0.0.1, [::1] and localhost only")(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def _names_this_machine(host: str) -> bool:
+    name = host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
+    return name == "localhost" or _is_loopback(name)

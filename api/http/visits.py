@@ -1,0 +1,151 @@
+"""Visits: check-in, check-out, correction, retraction; and how a visit is listed."""
+
+from dataclasses import replace
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi import Body as InBody
+from pydantic import Field, model_validator
+
+from api.app import Truyvet
+from api.http.given import App, By, KeyName
+from api.http.lists import Rows
+from api.http.problems import problems
+from api.http.words import Answer, Body, Id, Instant, Left, PathId, PersonName, Text
+from application.contacts import NamedVisit
+from application.visits import visit_stream
+from domain.times import Seconds, to_text
+from domain.visits import Visit
+
+router = APIRouter(prefix="/v1", tags=["visits"])
+
+
+class CheckIn(Body):
+    venue: Id = Field(examples=["HN-0001"], description="The venue's code or id")
+    person: PersonName
+    at: Instant | None = Field(None, description="Now when left out")
+    visit_id: Id | None = None
+    source: Id | None = Field(None, description="The system that the fact came from")
+
+
+class CheckOut(Body):
+    at: Instant | None = Field(None, description="Now when left out")
+
+
+class Correction(Body):
+    """What is left out stays as it is; a check-out of null makes it unknown again."""
+
+    check_in: Left[Instant] = None
+    check_out: Instant | None = None
+    reason: Text
+
+    @model_validator(mode="after")
+    def _names_a_time(self) -> "Correction":
+        if not self.model_fields_set & {"check_in", "check_out"}:
+            raise ValueError("a correction names check_in or check_out")
+        return self
+
+
+class Retraction(Body):
+    reason: Text
+
+
+class VisitRecorded(Answer):
+    visit_id: str
+    position: int
+
+
+class VisitAnswer(Answer):
+    """`overlapping` are the same person's visits elsewhere at the same time."""
+
+    visit_id: str
+    person: str
+    person_id: UUID
+    venue: str
+    venue_id: UUID
+    check_in: str
+    check_out: str | None
+    overlapping: list[str]
+
+
+VISIT_COLUMNS: Final = tuple(VisitAnswer.model_fields)
+VISIT_EXAMPLE: Final[dict[str, Any]] = {
+    "visit_id": "pccovid:8841", "person": "phone:+84912345678", "person_id": "0b9f3c2e-7d41-4c0e-9a53-6f2f0f6f7f10",
+    "venue": "HN-0001", "venue_id": "7c1de5d0-4ddb-4cf1-9d3c-0a6b4b0a4f7e", "check_in": "2021-08-30T02:00:00Z",
+    "check_out": None, "overlapping": [],
+}  # fmt: skip
+
+
+@router.post("/check-ins", status_code=201, responses=problems(400, 404, 409, 413, 415))
+def check_in(visit: CheckIn, truyvet: App, by: By, key: KeyName) -> VisitRecorded:
+    """Record that a person came to a venue. The same again gives the same answer."""
+    visit_id = visit.visit_id or key
+    at = _first_check_in(truyvet, visit_id) if visit.at is None else visit.at
+    origin = replace(by, source=visit.source)
+    recorded = truyvet.visits.check_in(visit.person, visit.venue, at, visit_id=visit_id, by=origin)
+    return VisitRecorded(visit_id=recorded.id, position=recorded.position)
+
+
+@router.post("/visits/{visit_id}/check-out", responses=problems(400, 404, 409, 413, 415))
+def check_out(
+    visit_id: PathId,
+    truyvet: App,
+    by: By,
+    left: Annotated[CheckOut, InBody()] = CheckOut(),  # noqa: B008 # frozen
+) -> VisitRecorded:
+    """Record when the person left. Without `at`, the same X-Request-Id or Idempotency-Key gives the same answer."""
+    before = None if left.at is not None else _check_out_of(truyvet, visit_id, by.correlation)
+    if before is not None:
+        return VisitRecorded(visit_id=visit_id, position=before)
+    recorded = truyvet.visits.check_out(visit_id, left.at, by=by)
+    return VisitRecorded(visit_id=recorded.id, position=recorded.position)
+
+
+@router.post("/visits/{visit_id}/correction", responses=problems(400, 404, 409, 413, 415))
+def correct(visit_id: PathId, correction: Correction, truyvet: App, by: By) -> VisitRecorded:
+    """Count the visit with other times; what was recorded stays in the log."""
+    check_out = correction.check_out if "check_out" in correction.model_fields_set else ...
+    recorded = truyvet.visits.correct(
+        visit_id, check_in=correction.check_in, check_out=check_out, reason=correction.reason, by=by
+    )
+    return VisitRecorded(visit_id=recorded.id, position=recorded.position)
+
+
+@router.post("/visits/{visit_id}/retraction", responses=problems(400, 404, 409, 413, 415))
+def retract(visit_id: PathId, retraction: Retraction, truyvet: App, by: By) -> VisitRecorded:
+    """Let the visit no longer count; it stays in the log."""
+    recorded = truyvet.visits.retract(visit_id, retraction.reason, by=by)
+    return VisitRecorded(visit_id=recorded.id, position=recorded.position)
+
+
+def _first_check_in(truyvet: Truyvet, visit_id: str | None) -> Seconds | None:
+    """When a visit of that id was first recorded to begin: what "now" meant the first time that it was sent."""
+    visit = None if visit_id is None else truyvet.log.load(Visit, visit_stream(visit_id))
+    return None if visit is None else visit.first_check_in
+
+
+def _check_out_of(truyvet: Truyvet, visit_id: str, correlation: str | None) -> int | None:
+    """The position of the check-out that this very request recorded when it was sent before."""
+    events = truyvet.log.read(0, _MANY, stream=visit_stream(visit_id), topic=Visit.CheckedOut.TOPIC)
+    return next((event.position for event in events if event.correlation == correlation), None)
+
+
+_MANY = 1_000
+
+
+def visit_rows(visits: list[NamedVisit]) -> Rows[NamedVisit]:
+    return Rows(visits, lambda visit: visit.visit_id, _shown, VISIT_COLUMNS)
+
+
+def _shown(visit: NamedVisit) -> dict[str, Any]:
+    return {
+        "visit_id": visit.visit_id,
+        "person": visit.person,
+        "person_id": str(visit.person_id),
+        "venue": visit.venue,
+        "venue_id": str(visit.venue_id),
+        "check_in": to_text(visit.check_in),
+        "check_out": None if visit.check_out is None else to_text(visit.check_out),
+        "overlapping": list(visit.overlapping),
+    }

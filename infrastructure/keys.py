@@ -1,0 +1,164 @@
+"""The keys that the log implies: what must be unique across streams, computed from the events again.
+
+Each event on its own implies its keys, so that neither the order nor the streams matter.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from psycopg import Connection
+from psycopg.rows import DictRow, tuple_row
+from pydantic_core import from_json
+
+from application.log import Secret, unique_key
+from application.people import IDENTITY
+from application.venues import code_key
+from application.visits import triple_key
+from domain.errors import Unavailable
+from domain.people import Identity, Person
+from domain.quarantines import Quarantine
+from domain.times import parse_instant
+from domain.venues import Venue
+from domain.visits import Visit
+from infrastructure.reading import UNREADABLE, Placed, Undecodable
+from infrastructure.vault import SealedVault
+
+KEYED: Final = frozenset({
+    Person.Registered.TOPIC, Person.Identified.TOPIC, Venue.Registered.TOPIC, Visit.CheckedIn.TOPIC,
+    Quarantine.Assigned.TOPIC,
+})  # fmt: skip
+"""The events that imply keys."""
+
+_NAMING: Final = frozenset({Person.Registered.TOPIC, Person.Identified.TOPIC})
+
+CREATE: Final = """
+-- What the log implies, for as long as the transaction lasts.
+CREATE TEMPORARY TABLE implied_keys (
+    key bytea NOT NULL, stream uuid NOT NULL, position bigint NOT NULL
+) ON COMMIT DROP
+"""
+
+ADD: Final = """
+-- The keys of a batch of events.
+COPY implied_keys (key, stream, position) FROM STDIN (FORMAT BINARY)
+"""
+
+TWICE: Final = """
+-- Keys that two streams claim.
+SELECT min(position), max(position) FROM implied_keys GROUP BY key HAVING count(DISTINCT stream) > 1 ORDER BY 1, 2
+"""
+
+SETTLE: Final = """
+-- Who holds each key: the first who claimed it.
+CREATE TEMPORARY TABLE rightful_keys ON COMMIT DROP AS
+SELECT DISTINCT ON (key) key, stream, position FROM implied_keys ORDER BY key, position
+"""
+
+MISSING: Final = """
+-- Keys that should be there.
+SELECT position FROM rightful_keys LEFT JOIN keys USING (key) WHERE keys.key IS NULL ORDER BY position
+"""
+
+MISHELD: Final = """
+-- Keys that another stream holds than should.
+SELECT position, keys.stream FROM rightful_keys JOIN keys USING (key) WHERE keys.stream <> rightful_keys.stream
+ORDER BY position
+"""
+
+STRAY: Final = """
+-- Keys that should not be there.
+SELECT keys.stream FROM keys LEFT JOIN rightful_keys USING (key) WHERE rightful_keys.key IS NULL ORDER BY keys.stream
+"""
+
+DROP_WRONG: Final = """
+-- Keys that follow from no event, or belong to another stream, go.
+DELETE FROM keys WHERE NOT EXISTS (
+    SELECT FROM rightful_keys WHERE rightful_keys.key = keys.key AND rightful_keys.stream = keys.stream
+)
+"""
+
+INSERT_MISSING: Final = """
+-- Keys that are missing come back.
+INSERT INTO keys (key, stream)
+SELECT key, stream FROM rightful_keys WHERE NOT EXISTS (SELECT FROM keys WHERE keys.key = rightful_keys.key)
+ON CONFLICT DO NOTHING
+"""
+
+
+class ImpliedKey(NamedTuple):
+    key: bytes
+    stream: UUID
+    position: int
+
+
+def implied_keys(vault: SealedVault, events: Sequence[Placed]) -> list[ImpliedKey]:
+    """The keys of events with topics in KEYED; none for people whom the vault has forgotten. Raises Undecodable."""
+    secrets = vault.secrets({event.stream for event in events if event.topic in _NAMING})
+    return [ImpliedKey(key, event.stream, event.position) for event in events for key in _keys(vault, secrets, event)]
+
+
+def _keys(vault: SealedVault, secrets: dict[UUID, Secret], event: Placed) -> list[bytes]:
+    try:
+        state = from_json(event.state, cache_strings="keys")
+        if event.topic in _NAMING:
+            return [_identity_key(vault, secrets[event.stream], state)] if event.stream in secrets else []
+        return _plain_keys(event.topic, state)
+    except InvalidTag:
+        raise Undecodable(event.position, event.topic, "the vault's key for it was altered") from None
+    except Unavailable:
+        raise Undecodable(event.position, event.topic, "its sealed identity was altered") from None
+    except UNREADABLE as error:
+        raise Undecodable(event.position, event.topic, type(error).__name__) from error
+
+
+def _plain_keys(topic: str, state: dict[str, Any]) -> list[bytes]:
+    if topic == Visit.CheckedIn.TOPIC:
+        return [triple_key(state["person"], state["venue"], parse_instant(state["check_in"]))]
+    if topic == Quarantine.Assigned.TOPIC:
+        return [unique_key("quarantine since", UUID(state["person"]).hex, str(parse_instant(state["since"])))]
+    return [] if state["code"] is None else [code_key(state["code"])]
+
+
+def _identity_key(vault: SealedVault, secret: Secret, state: dict[str, Any]) -> bytes:
+    scheme, _, value = vault.open(secret, IDENTITY, state["sealed"]).partition(":")
+    return vault.identity_key(Identity(scheme, value))
+
+
+class KeyTable:
+    """Compares the table ``keys`` with what the log implies, within one transaction."""
+
+    def __init__(self, connection: Connection[DictRow]) -> None:
+        self._connection = connection
+        connection.execute(CREATE.encode())
+
+    def add(self, implied: Iterable[ImpliedKey]) -> None:
+        with self._connection.cursor() as cursor, cursor.copy(ADD.encode()) as copy:
+            copy.set_types(["bytea", "uuid", "int8"])
+            for row in implied:
+                copy.write_row(row)
+
+    def settle(self) -> None:
+        """To be called when all are added."""
+        self._connection.execute(b"ANALYZE implied_keys")
+        self._connection.execute(SETTLE.encode())
+        self._connection.execute(b"ANALYZE rightful_keys")
+
+    def differences(self) -> Iterator[str]:
+        for first, last in self._rows(TWICE):
+            yield f"the events at positions {first} and {last} claim the same key"
+        for (position,) in self._rows(MISSING):
+            yield f"the key of the event at position {position} is missing"
+        for position, stream in self._rows(MISHELD):
+            yield f"the key of the event at position {position} is held by stream {stream}"
+        for (stream,) in self._rows(STRAY):
+            yield f"stream {stream} holds a key that follows from no event"
+
+    def correct(self) -> None:
+        self._connection.execute(DROP_WRONG.encode())
+        self._connection.execute(INSERT_MISSING.encode())
+
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with self._connection.cursor(row_factory=tuple_row) as rows:
+            return rows.execute(sql.encode()).fetchall()

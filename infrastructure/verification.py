@@ -1,0 +1,255 @@
+"""`verify`: is the log whole, and do the views equal a replay?
+
+All tables are read on one snapshot, so that writers go on meanwhile and nothing that they do looks like damage. What is
+found is said in plain sentences that name a position or a stream, never what an event holds.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import chain, groupby, pairwise
+from operator import attrgetter
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import DictRow, scalar_row, tuple_row
+
+from application.quarantines import quarantine_stream
+from application.visits import visit_stream
+from domain.errors import Malformed, TruyvetError
+from domain.quarantines import Quarantine
+from domain.times import parse_instant
+from domain.visits import Visit
+from infrastructure.follower import GraphFollower, replayed
+from infrastructure.graph import VisitGraph
+from infrastructure.keys import KEYED, KeyTable, implied_keys
+from infrastructure.log import EventLog
+from infrastructure.mapper import STREAMS, EventMapper
+from infrastructure.reading import UNREADABLE, Placed, Undecodable, decoded, undecodable
+from infrastructure.rebuilding import batches, snapshot
+from infrastructure.registers import Registers
+from infrastructure.registers.projection import BATCH
+from infrastructure.vault import SealedVault
+
+ORDER: Final = """
+-- Where positions leave a gap, or time runs backwards.
+SELECT position, previous, position <> previous + 1 AS leaves_gap
+FROM (
+    SELECT notification_id AS position, recorded_at,
+        lag(notification_id, 1, 0::bigint) OVER in_order AS previous, lag(recorded_at) OVER in_order AS earlier
+    FROM events WINDOW in_order AS (ORDER BY notification_id)
+) AS neighbours
+WHERE position <> previous + 1 OR recorded_at < earlier ORDER BY position
+"""
+
+HEAD: Final = """
+-- Where the log says that it ends, and where it does.
+SELECT log_head.position AS said, coalesce(last.position, 0) AS found,
+    log_head.recorded_at IS DISTINCT FROM coalesce(last.recorded_at, '-infinity') AS differs_in_time
+FROM log_head LEFT JOIN (
+    SELECT notification_id AS position, recorded_at FROM events ORDER BY notification_id DESC LIMIT 1
+) AS last ON true
+"""
+
+BY_STREAM: Final = """
+-- Every event, stream by stream.
+SELECT notification_id AS position, originator_id AS stream, originator_version AS version, topic, state FROM events
+ORDER BY originator_id, originator_version
+"""
+
+SHADOW: Final = """
+-- An empty table of the same name and shape for the replay, found before the real one until the transaction ends.
+CREATE TEMPORARY TABLE {table} (LIKE {table} INCLUDING DEFAULTS INCLUDING INDEXES) ON COMMIT DROP
+"""
+
+DIFFERENCE: Final = """
+-- Positions of the rows that only the real table or only the replay has.
+SELECT DISTINCT position
+FROM ((TABLE {real} EXCEPT TABLE {table}) UNION ALL (TABLE {table} EXCEPT TABLE {real})) AS differing ORDER BY position
+"""
+
+FULL_NAME: Final = """
+-- The name of a table together with its schema.
+SELECT format('%%I.%%I', nspname, relname) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE pg_class.oid = %s::regclass
+"""
+
+_BATCH = 10_000  # events whose keys are computed together
+
+_UUID = rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_INSTANT = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+_PLAIN_CHECK_IN: Final = re.compile(
+    rb'\{"schema":1,"happened_at":"(?P<check_in>' + _INSTANT + rb')","visit_id":"(?P<visit_id>[A-Za-z0-9._:-]{1,128})",'
+    rb'"person":"' + _UUID + rb'","venue":"' + _UUID + rb'","check_in":"(?P=check_in)",'
+    rb'"check_out":(?:null|"(?P<check_out>' + _INSTANT + rb')")\}'
+)
+"""A check-in as the mapper writes it, which nearly all events are: what matches can be read and applied."""
+
+_STREAM_OF: Final = {stream.__name__: stream for stream in STREAMS}
+
+_SAME_THROUGHOUT: Final = ("visit_id", "quarantine_id", "person", "venue", "since")
+"""What the later events of a stream repeat of its first one."""
+
+
+def verify(log: EventLog, vault: SealedVault, registers: Registers, graph: GraphFollower) -> Iterator[str]:
+    """What is wrong, sentence by sentence; nothing when all is whole."""
+    with log.database.connect() as connection, snapshot(connection):
+        yield from _order(connection)
+        yield from _head(connection)
+        keys = KeyTable(connection)
+        yield from _streams(connection, log.mapper, vault, keys)
+        keys.settle()
+        yield from keys.differences()
+        yield from _registers(connection, registers)
+    yield from _graph(log, graph)
+
+
+def _order(connection: Connection[DictRow]) -> Iterator[str]:
+    with connection.cursor(row_factory=tuple_row) as rows:
+        for position, previous, leaves_gap in rows.execute(ORDER.encode()):
+            if leaves_gap:
+                yield _gap(previous + 1, position - 1)
+            else:
+                yield f"the event at position {position} was recorded before that at position {previous}"
+
+
+def _gap(first: int, last: int) -> str:
+    if first == last:
+        return f"the event at position {first} is missing"
+    return f"the events at positions {first} to {last} are missing"
+
+
+def _head(connection: Connection[DictRow]) -> Iterator[str]:
+    with connection.cursor(row_factory=tuple_row) as rows:
+        for said, found, differs_in_time in rows.execute(HEAD.encode()):
+            if said != found:
+                yield f"the head of the log is at position {said}, its last event at position {found}"
+            elif differs_in_time:
+                yield f"the head of the log has another time than its last event, at position {found}"
+
+
+def _streams(connection: Connection[DictRow], mapper: EventMapper, vault: SealedVault, keys: KeyTable) -> Iterator[str]:
+    keyed: list[Placed] = []
+    events = chain.from_iterable(batches(connection, BY_STREAM, []))
+    for _, stream in groupby(events, key=attrgetter("stream")):
+        events_of_stream = list(stream)
+        yield from _stream(mapper, events_of_stream)
+        keyed += [event for event in events_of_stream if event.topic in KEYED]
+        if len(keyed) >= _BATCH:
+            yield from _add_keys(vault, keys, keyed)
+            keyed = []
+    yield from _add_keys(vault, keys, keyed)
+
+
+def _add_keys(vault: SealedVault, keys: KeyTable, events: list[Placed]) -> Iterator[str]:
+    """One by one where one cannot be read."""
+    try:
+        keys.add(implied_keys(vault, events))
+    except Undecodable as error:
+        if len(events) == 1:
+            yield str(error)
+        for event in events if len(events) > 1 else ():
+            yield from _add_keys(vault, keys, [event])
+
+
+def _stream(mapper: EventMapper, events: list[Placed]) -> Iterator[str]:
+    if len(events) == 1 and events[0].version == 1 and _is_plain_check_in(events[0]):
+        return
+    problem = _misplaced(events)
+    if problem is not None:
+        yield problem
+        return
+    try:
+        _apply(mapper, events)
+    except Undecodable as error:
+        yield str(error)
+
+
+def _is_plain_check_in(event: Placed) -> bool:
+    found = _PLAIN_CHECK_IN.fullmatch(event.state) if event.topic == Visit.CheckedIn.TOPIC else None
+    if found is None or visit_stream(found["visit_id"].decode()) != event.stream:
+        return False
+    try:
+        return all(parse_instant(at.decode()) for at in found.group("check_in", "check_out") if at is not None)
+    except Malformed:
+        return False
+
+
+def _misplaced(events: list[Placed]) -> str | None:
+    for version, event in enumerate(events, start=1):
+        if event.version != version:
+            return f"stream {event.stream} has no version {version}; the event at position {event.position} follows"
+    for earlier, later in pairwise(events):
+        if earlier.position > later.position:
+            return (
+                f"stream {later.stream} is out of order: version {later.version} is at position {later.position}, "
+                f"version {earlier.version} at {earlier.position}"
+            )
+    return None
+
+
+def _apply(mapper: EventMapper, events: list[Placed]) -> None:
+    """Raises Undecodable for an event that cannot be read, applied, or that belongs to another stream."""
+    aggregate: Any = None
+    first: Any = None
+    for event in events:
+        domain_event = decoded(mapper, event)
+        first = first or domain_event
+        try:
+            aggregate = domain_event.mutate(aggregate)
+        except UNREADABLE as error:
+            raise undecodable(event.position, event.topic, error) from error
+        if not _belongs(domain_event, first, event, aggregate):
+            raise Undecodable(event.position, event.topic, "it belongs to another stream")
+
+
+def _belongs(event: Any, first: Any, placed: Placed, aggregate: Any) -> bool:
+    if not isinstance(aggregate, _STREAM_OF[placed.topic.partition(".")[0]]):
+        return False
+    if any(vars(first).get(name, value) != value for name, value in vars(event).items() if name in _SAME_THROUGHOUT):
+        return False
+    match aggregate:
+        case Visit():
+            return visit_stream(aggregate.visit_id) == placed.stream
+        case Quarantine():
+            return quarantine_stream(aggregate.quarantine_id) == placed.stream
+        case _:
+            return True
+
+
+def _registers(connection: Connection[DictRow], registers: Registers) -> Iterator[str]:
+    """Replays into tables of the same names, which hide the real ones for the rest of the transaction."""
+    projection = registers.projection
+    position, head = projection.place(connection)
+    if position > head:
+        yield f"the registers are at position {position}, the log ends at {head}"
+        return
+    tables = {register.table: _shadow(connection, register.table) for register in projection.registers}
+    for after in range(0, position, BATCH):
+        failure = projection.take_in(connection, after, min(after + BATCH, position))
+        if failure is not None:
+            yield f"the registers cannot be replayed: {failure}"
+            return
+    with connection.cursor(row_factory=tuple_row) as rows:
+        for table, real in tables.items():
+            for (differing,) in rows.execute(DIFFERENCE.format(table=table, real=real).encode()):
+                yield f"the register of {table} differs from a replay in the row of position {differing}"
+
+
+def _shadow(connection: Connection[DictRow], table: str) -> str:
+    """The full name of the real table, which its own name does not reach from now on."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        real = cursor.execute(FULL_NAME.encode(), [table]).fetchone()
+    connection.execute(SHADOW.format(table=table).encode())
+    return str(real)
+
+
+def _graph(log: EventLog, graph: GraphFollower) -> Iterator[str]:
+    """As it is now: it may move on while this looks at it."""
+    now = VisitGraph(graph.columns.log_id, graph.columns.snapshot)
+    try:
+        again = replayed(log, now.log_id, now.position)
+    except TruyvetError as error:
+        yield f"the visit graph cannot be replayed: {str(error).partition(': ')[0]}"
+        return
+    if again.checksum() != now.checksum():
+        yield f"the visit graph differs from a replay up to position {now.position}"

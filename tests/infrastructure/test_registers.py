@@ -1,0 +1,238 @@
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any, get_args
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from api.app import Truyvet
+from domain.cases import Case
+from domain.errors import TimedOut
+from domain.imports import Import
+from domain.quarantines import Quarantine
+from domain.rules import CaseDates
+from domain.times import parse_instant, to_datetime
+from domain.venues import Venue
+from infrastructure.following import Following
+from infrastructure.mapper import EVENTS
+from infrastructure.reading import Undecodable
+from infrastructure.registers import Registers
+
+NINE = parse_instant("2021-08-30T09:00:00Z")
+TEN = parse_instant("2021-08-30T10:00:00Z")
+
+
+@pytest.fixture
+def registers(truyvet: Truyvet) -> Registers:
+    return Registers(truyvet.log)
+
+
+@contextmanager
+def following(registers: Registers) -> Iterator[Registers]:
+    registers.start()
+    try:
+        yield registers
+    finally:
+        registers.stop()
+
+
+def execute(truyvet: Truyvet, sql: str, *values: Any) -> list[dict[str, Any]]:
+    with psycopg.connect(truyvet.database.conninfo, autocommit=True, row_factory=dict_row) as connection:
+        cursor = connection.execute(sql.encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def register(truyvet: Truyvet, *codes: str) -> int:
+    return max(truyvet.venues.register(f"Café {code}", "restaurant", code=code).position for code in codes)
+
+
+def listeners(truyvet: Truyvet) -> list[int]:
+    rows = execute(truyvet, "SELECT pid FROM pg_stat_activity WHERE query ~ 'LISTEN|advisory|tracking' AND pid <> pg_backend_pid() AND datname = current_database()")
+    return [row["pid"] for row in rows]
+
+
+def break_event(truyvet: Truyvet, position: int, state: bytes = b"{") -> bytes:
+    rows = execute(truyvet, "SELECT state FROM events WHERE notification_id = %s", position)
+    execute(truyvet, "UPDATE events SET state = %s WHERE notification_id = %s", state, position)
+    return bytes(rows[0]["state"])
+
+
+def test_a_venue_is_in_the_register_as_it_is_now(truyvet: Truyvet, registers: Registers) -> None:
+    recorded = truyvet.venues.register(
+        "Café", "restaurant", code="cafe", registered_at=NINE, address="12 Lê Lợi", default_stay_minutes=20
+    )
+    truyvet.venues.amend("cafe", name="Café Sáng", default_stay_minutes=45)
+    registers.catch_up()
+    row = registers.venues.get(recorded.id)
+    assert row is not None
+    assert (row.code, row.name, row.kind, row.address) == ("cafe", "Café Sáng", "restaurant", "12 Lê Lợi")
+    assert (row.default_stay_minutes, row.registered_at, row.position) == (45, to_datetime(NINE), recorded.position)
+
+
+def test_a_case_is_in_the_register_with_the_dates_that_are_known_now(truyvet: Truyvet, registers: Registers) -> None:
+    recorded = truyvet.cases.confirm("ref:ann", CaseDates(onset=date(2021, 8, 30)))
+    truyvet.cases.amend(recorded.id, sampled=date(2021, 8, 31), rules="who")
+    truyvet.cases.isolate(recorded.id, TEN)
+    registers.catch_up()
+    row = registers.cases.get(recorded.id)
+    assert row is not None
+    assert (row.rules, row.onset, row.sampled) == ("who", date(2021, 8, 30), date(2021, 8, 31))
+    assert (row.isolated_at, row.cleared_at, row.withdrawn) == (to_datetime(TEN), None, False)
+    assert row.position == recorded.position
+    truyvet.cases.withdraw(recorded.id)
+    registers.catch_up()
+    assert [case.withdrawn for case in registers.cases.of_person(row.person_id)] == [True]
+
+
+def test_a_quarantine_is_in_the_register_with_its_end(truyvet: Truyvet, registers: Registers) -> None:
+    recorded = truyvet.quarantines.assign("ref:ann", NINE, quarantine_id="q1", kind="home", place="12 Lê Lợi")
+    registers.catch_up()
+    row = registers.quarantines.get("q1")
+    assert row is not None
+    assert (row.since, row.until, row.kind, row.place) == (to_datetime(NINE), None, "home", "12 Lê Lợi")
+    assert row.position == recorded.position
+    truyvet.quarantines.release("q1", TEN)
+    registers.catch_up()
+    released = registers.quarantines.get("q1")
+    assert released is not None
+    assert (released.until, released.released, released.withdrawn) == (to_datetime(TEN), True, False)
+    truyvet.quarantines.extend("q1", None)
+    registers.catch_up()
+    assert [(q.until, q.released) for q in registers.quarantines.of_person(row.person_id)] == [(None, False)]
+
+
+def test_what_the_log_accepts_does_not_stop_a_register(truyvet: Truyvet, registers: Registers) -> None:
+    truyvet.venues.register("Café", "restaurant", code="cafe", address="12\0 Lê Lợi")
+    registers.catch_up()
+    assert [venue.address for venue in registers.venues.page()] == ["12� Lê Lợi"]
+
+
+def test_pages_follow_one_another_in_the_order_of_positions(truyvet: Truyvet, registers: Registers) -> None:
+    register(truyvet, "a", "b", "c", "d", "e")
+    registers.catch_up()
+    first = registers.venues.page(limit=2)
+    second = registers.venues.page(first[-1].position, 2)
+    assert [venue.code for venue in first + second] == ["a", "b", "c", "d"]
+    assert [venue.code for venue in registers.venues.page(until=2)] == ["a", "b"]
+    assert registers.venues.get(uuid4()) is None
+
+
+@pytest.mark.parametrize("stream", [Venue, Case, Quarantine, Import])
+def test_each_register_reads_every_event_of_its_streams(truyvet: Truyvet, registers: Registers, stream: type) -> None:
+    of_stream = {event for topic, event in EVENTS.items() if topic.startswith(f"{stream.__name__}.")}
+    assert of_stream in [set(view.events) for view in registers.projection.registers]
+
+
+def test_the_follower_takes_in_what_is_appended(truyvet: Truyvet, registers: Registers) -> None:
+    with following(registers):
+        position = register(truyvet, "a")
+        registers.wait_for(position, 5)
+        assert [venue.code for venue in registers.venues.page()] == ["a"]
+        until(lambda: registers.status.position == position)
+        assert registers.status.error is None
+
+
+def test_waiting_for_what_does_not_come_is_timed_out(truyvet: Truyvet, registers: Registers) -> None:
+    with pytest.raises(TimedOut, match="position 0, 1 was waited for"):
+        registers.wait_for(1, 0.1)
+
+
+def test_a_follower_whose_connections_are_cut_goes_on(truyvet: Truyvet, registers: Registers) -> None:
+    with following(registers):
+        registers.wait_for(register(truyvet, "a"), 5)
+        for n in range(5):
+            execute(truyvet, "SELECT pg_terminate_backend(unnest(%s::int[]))", listeners(truyvet))
+            registers.wait_for(register(truyvet, f"b{n}"), 5)
+        until(lambda: registers.status.error is None)
+
+
+def test_another_takes_over_from_a_leader_that_stops_or_is_killed(truyvet: Truyvet, registers: Registers) -> None:
+    other = Registers(truyvet.log)
+    with following(other):
+        with registers.leading() as leader:
+            position = register(truyvet, "a")
+            time.sleep(0.3)
+            assert other.position == 0
+            assert other.status.error is None
+            execute(truyvet, "SELECT pg_terminate_backend(%s)", leader.info.backend_pid)
+            other.wait_for(position, 5)
+        with following(registers):
+            registers.wait_for(register(truyvet, "b"), 5)
+        other.wait_for(register(truyvet, "c"), 5)
+    assert [venue.code for venue in registers.venues.page()] == ["a", "b", "c"]
+
+
+def test_catching_up_waits_for_the_leader(truyvet: Truyvet, registers: Registers) -> None:
+    register(truyvet, "a")
+    with registers.leading(), pytest.raises(TimedOut):
+        Registers(truyvet.log).catch_up(0.2)
+    assert Registers(truyvet.log).catch_up(0.2) == 1
+
+
+@pytest.mark.parametrize(
+    "state",
+    [b"{", b"[]", b'{"schema":1}', b'{"schema":2,"happened_at":"2021-08-30T02:00:00Z","name":"new"}'],
+    ids=["no JSON", "no object", "fields missing", "unknown version"],
+)
+def test_an_event_that_cannot_be_read_is_shown_and_the_rest_follows_once_it_is_repaired(
+    truyvet: Truyvet, registers: Registers, state: bytes
+) -> None:
+    register(truyvet, "a")
+    bad = truyvet.venues.amend("a", name="Café A").position
+    register(truyvet, "b")
+    good = break_event(truyvet, bad, state)
+    with following(registers):
+        until(lambda: registers.status.error is not None)
+        assert f"position {bad} (Venue.Renamed) cannot be read" in str(registers.status.error)
+        assert registers.position == bad - 1
+        assert [venue.code for venue in registers.venues.page()] == ["a"]
+        break_event(truyvet, bad, good)
+        registers.wait_for(truyvet.log.head(), 5)
+        until(lambda: registers.status.error is None)
+    assert [venue.name for venue in registers.venues.page()] == ["Café A", "Café b"]
+
+
+def test_an_event_that_the_database_refuses_is_named(truyvet: Truyvet, registers: Registers) -> None:
+    register(truyvet, "a", "b")
+    state = break_event(truyvet, 2)
+    break_event(truyvet, 2, state.replace(b'"default_stay_minutes":60', b'"default_stay_minutes":6000000000'))
+    with pytest.raises(Undecodable, match="position 2"):
+        registers.catch_up()
+    assert registers.position == 1
+
+
+def test_the_graph_goes_on_while_the_registers_cannot(truyvet: Truyvet, registers: Registers) -> None:
+    register(truyvet, "a")
+    bad = truyvet.venues.amend("a", name="Café A").position
+    break_event(truyvet, bad)
+    truyvet.visits.check_in("ref:ann", "a", NINE)
+    with pytest.raises(Undecodable):
+        registers.catch_up()
+    assert truyvet.graph.catch_up() == truyvet.log.head()
+
+
+def test_topics_that_no_register_reads_are_passed_over(truyvet: Truyvet, registers: Registers) -> None:
+    register(truyvet, "a")
+    execute(truyvet, "UPDATE events SET topic = 'Something.Else'")
+    assert registers.catch_up() == 1
+    assert registers.venues.page() == []
+
+
+def test_following_stops_soon(truyvet: Truyvet) -> None:
+    thread = Following("nothing", truyvet.database, lambda _: None)
+    thread.start()
+    time.sleep(0.2)
+    started = time.monotonic()
+    thread.stop()
+    assert time.monotonic() - started < 0.5
