@@ -61,10 +61,13 @@ class VisitGraph:
     def project(self, events: Sequence[LoggedEvent], position: int) -> None:
         """Takes in ``events``, all those of the log after the last position projected, up to ``position``.
 
-        Raises Malformed for an event that cannot be read; then the graph answers as before.
+        Raises Malformed for an event that cannot be read, ValueError for one that is out of order; then the graph
+        answers as before.
         """
         with self._projecting:
-            facts = read([event for event in events if event.position > self.position])
+            if events and not self.position < events[0].position <= events[-1].position <= position:
+                raise ValueError(f"not the events from {self.position} to {position}")
+            facts = read(events)
             self._snapshot = _after(self._snapshot, facts, position)
 
     def compact(self) -> None:

@@ -63,7 +63,8 @@ class Part:
 
     ``by_person`` are row numbers ordered by person and start; those of ``people[i]`` stand in
     ``[first[i], first[i + 1])``. No row lasts longer than ``reach`` seconds, none without check-out longer than
-    ``imputed_reach``; none is known before ``known_from`` or from ``known_until`` on.
+    ``imputed_reach``; none starts before ``first_start`` or after ``last_start``; none is known before ``known_from`` or
+    from ``known_until`` on.
     """
 
     rows: Rows
@@ -73,6 +74,8 @@ class Part:
     kind: str
     reach: int
     imputed_reach: int
+    first_start: int
+    last_start: int
     known_from: int
     known_until: int
 
@@ -92,6 +95,8 @@ class Part:
             rows, by_person, person[first], np.append(first, len(person)).astype(np.uint32), kind,
             reach=int(length.max()),
             imputed_reach=int(length[imputed].max(initial=0)),
+            first_start=int(rows.start.min()),
+            last_start=int(rows.start.max()),
             known_from=int(rows.known_from.min()),
             known_until=int(rows.known_until.max()),
         )  # fmt: skip
@@ -118,8 +123,11 @@ class Part:
 
     def of_people_between(self, person: Array, after: Array, before: Array) -> tuple[Array, Array]:
         """Ranges in ``by_person`` of the rows of each person with after <= start < before (uint32)."""
-        low, high = self.of_people(person)
-        return self._bisected(low, high, after), self._bisected(low, high, before)
+        some = np.flatnonzero((after <= self.last_start) & (before > self.first_start))
+        low, high = np.zeros((2, len(person)), np.int64)
+        first, last = self.of_people(person[some])
+        low[some], high[some] = self._bisected(first, last, after[some]), self._bisected(first, last, before[some])
+        return low, high
 
     def _bisected(self, low: Array, high: Array, start: Array) -> Array:
         """The first place in ``[low, high)`` of ``by_person`` whose row starts at ``start`` or later, else ``high``."""

@@ -99,7 +99,7 @@ def _visits(events: Sequence[LoggedEvent]) -> VisitFacts:
         np.array([event.topic == Visit.Retracted.TOPIC for event in events], bool),
         _uuids([state["person"] for state in states]),
         _uuids([state["venue"] for state in states]),
-        (_streams(events)[:, 1] & np.uint64(2**32 - 1)).astype(np.uint32),
+        np.array([event.stream.int & 0xFFFFFFFF for event in events], np.uint32),
         old_start,
         start,
         _instants_or_forever([state["check_out"] for state in states]),
@@ -160,16 +160,16 @@ def _instants_or_forever(texts: list[str | None]) -> Array:
     return instants
 
 
+_MARKS: Final = [4, 7, 10, 13, 16, 19]
+_AS_WE_WRITE: Final = np.frombuffer(b"--T::Z", np.uint8)
+
+
 def _instants(texts: list[str]) -> Array:
     """Seconds (uint32) of instants, quickly when written like ``2021-08-30T02:00:00Z``."""
-    characters = np.frombuffer("".join(texts).encode("ascii"), "S20") if _all_of_20(texts) else None
-    if characters is None or not all(text[-1] == "Z" for text in texts):
+    characters = np.frombuffer("".join(texts).encode("ascii"), np.uint8)
+    if len(characters) != 20 * len(texts) or not (characters.reshape(-1, 20)[:, _MARKS] == _AS_WE_WRITE).all():
         return np.array([parse_instant(text) for text in texts], np.uint32)
-    instants = characters.astype("S19").astype("datetime64[s]").astype(np.int64)
+    instants = characters.view("S20").astype("S19").astype("datetime64[s]").astype(np.int64)
     if len(instants) and not (instants.min() >= 0 and instants.max() <= LATEST):
         raise ValueError("a time outside 1970 to 2106")
     return instants.astype(np.uint32)
-
-
-def _all_of_20(texts: list[str]) -> bool:
-    return set(map(len, texts)) <= {20}

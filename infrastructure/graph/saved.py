@@ -20,6 +20,8 @@ from infrastructure.graph.snapshot import Snapshot
 _FORMAT: Final = 1
 _KEPT: Final = 2
 _MANIFEST: Final = "manifest.json"
+_INDEXES: Final = ("by_person", "people", "first")
+_ABOUT: Final = ("kind", "reach", "imputed_reach", "first_start", "last_start", "known_from", "known_until")
 _CHANGING: Final = ("known_until", "flags")
 _SAMPLE: Final = 1 << 16
 _ABANDONED: Final = 3600
@@ -39,10 +41,9 @@ def save(snapshot: Snapshot, directory: Path, log_id: str) -> None:
         "format": _FORMAT,
         "log": log_id,
         "position": snapshot.position,
-        "parts": [[part.kind, part.reach, part.imputed_reach, part.known_from, part.known_until]
-                  for part in snapshot.parts],
+        "parts": [[getattr(part, name) for name in _ABOUT] for part in snapshot.parts],
         "files": {name: _seal(aside / f"{name}.npy") for name in arrays},
-    }  # fmt: skip
+    }
     with (aside / _MANIFEST).open("w") as file:
         json.dump(manifest, file)
         _make_durable(file)
@@ -76,7 +77,7 @@ def _arrays(snapshot: Snapshot) -> Iterator[tuple[str, Array]]:
     for number, part in enumerate(snapshot.parts):
         for column, array in part.rows._asdict().items():
             yield f"{number}-{column}", array
-        for index in ("by_person", "people", "first"):
+        for index in _INDEXES:
             yield f"{number}-{index}", getattr(part, index)
 
 
@@ -93,7 +94,7 @@ def _snapshot(path: Path, manifest: dict[str, Any]) -> Snapshot:
 
     def part(number: int, about: list[Any]) -> Part:
         rows = Rows(*(column(f"{number}-{field}") for field in Rows._fields))
-        by_person, people, first = (column(f"{number}-{index}") for index in ("by_person", "people", "first"))
+        by_person, people, first = (column(f"{number}-{index}") for index in _INDEXES)
         return Part(rows, by_person, people, first, *about)
 
     return Snapshot(

@@ -1,0 +1,181 @@
+"""The command line of the contract: what it prints, where, and how it ends."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import networkx as nx
+import pytest
+
+from api.app import Truyvet
+from api.cli import run
+
+HEADER = "person,venue,check_in,check_out\n"
+OUTBREAK = (
+    HEADER
+    + """ref:ann,cafe,2021-08-30T09:00:00+07:00,2021-08-30T11:00:00+07:00
+ref:bob,cafe,2021-08-30T10:00:00+07:00,
+ref:bob,gym,2021-08-30T13:00:00+07:00,2021-08-30T15:00:00+07:00
+ref:cid,gym,2021-08-30T14:00:00+07:00,2021-08-30T16:00:00+07:00
+"""
+)
+WINDOW = ("--person", "ref:ann", "--from", "2021-08-30T00:00:00+07:00", "--to", "2021-09-02T00:00:00+07:00")
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cli(truyvet: Truyvet, database_url: str, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs one command line on the test's database; its exit code, stdout and stderr."""
+    data_dir = str(truyvet.settings.data_dir)
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        code = run(["--data-dir", data_dir, "--database-url", database_url, *arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return command
+
+
+@pytest.fixture
+def outbreak(cli: Run, tmp_path: Path) -> Path:
+    file = tmp_path / "visits.csv"
+    file.write_text(OUTBREAK)
+    assert cli("import", "visits", str(file), "--register-venues")[0] == 0
+    return file
+
+
+class TestImport:
+    def test_it_ends_with_one_json_line(self, cli: Run, tmp_path: Path) -> None:
+        file = tmp_path / "visits.csv"
+        file.write_text(OUTBREAK + "ref:dan,cafe,2021-08-30T09:00:00,\n")
+        code, out, _ = cli(
+            "import", "visits", str(file), "--register-venues", "--rejects", str(tmp_path / "rejects.csv")
+        )
+        tally = json.loads(out)
+
+        assert code == 0
+        assert list(tally) == ["read", "recorded", "completed", "duplicates", "rejected", "seconds", "position"]
+        assert (tally["read"], tally["recorded"], tally["rejected"]) == (5, 4, 1)
+        rejects = list(csv.DictReader((tmp_path / "rejects.csv").open()))
+        assert [(r["line"], r["content"]) for r in rejects] == [("6", "ref:dan,cafe,2021-08-30T09:00:00,")]
+        assert (tmp_path / "rejects.csv").stat().st_mode & 0o777 == 0o600
+
+    def test_a_wrong_header_is_one_line_and_exit_1(self, cli: Run, tmp_path: Path) -> None:
+        file = tmp_path / "wrong.csv"
+        file.write_text("a,b\n1,2\n")
+        code, out, err = cli("import", "visits", str(file))
+        assert (code, out) == (1, "")
+        assert err.startswith("truyvet: the header lacks person")
+        assert err.count("\n") == 1
+
+    def test_a_missing_file_is_one_line_and_exit_1(self, cli: Run) -> None:
+        code, out, err = cli("import", "visits", "nowhere.csv")
+        assert (code, out, err.count("\n")) == (1, "", 1)
+
+    def test_quarantines(self, cli: Run, outbreak: Path, tmp_path: Path) -> None:
+        file = tmp_path / "quarantines.csv"
+        file.write_text("person,from,until\nref:bob,2021-08-30T12:00:00+07:00,\n")
+        assert json.loads(cli("import", "quarantines", str(file))[1])["recorded"] == 1
+        people = [row["person"] for row in csv.DictReader(io.StringIO(cli("trace", *WINDOW, "--format", "csv")[1]))]
+        assert people == ["ref:bob"]
+
+
+class TestTrace:
+    def test_csv(self, cli: Run, outbreak: Path) -> None:
+        code, out, _ = cli("trace", *WINDOW, "--format", "csv")
+        assert code == 0
+        assert out == (
+            "person,level,exposed_at,encounters,contact_seconds,via,certainty\n"
+            "ref:bob,1,2021-08-30T03:00:00Z,1,3600,ref:ann,possible\n"
+            "ref:cid,2,2021-08-30T07:00:00Z,1,3600,ref:bob,possible\n"
+        )
+
+    def test_json_with_evidence(self, cli: Run, outbreak: Path) -> None:
+        bob, _ = json.loads(cli("trace", *WINDOW, "--format", "json", "--evidence")[1])
+        assert bob["via"] == ["ref:ann"]
+        (met,) = bob["evidence"]
+        assert (met["infector"], met["venue"], met["seconds"], met["imputed"]) == ("ref:ann", "cafe", 3600, ["contact"])
+
+    def test_ndjson_and_table(self, cli: Run, outbreak: Path) -> None:
+        lines = cli("trace", *WINDOW, "--format", "ndjson")[1].splitlines()
+        assert [json.loads(line)["person"] for line in lines] == ["ref:bob", "ref:cid"]
+        table = cli("trace", *WINDOW)[1]
+        assert "ref:cid" in table
+        assert "\x1b" not in table
+
+    def test_graphml_is_the_contact_graph(self, cli: Run, outbreak: Path) -> None:
+        graph = nx.parse_graphml(cli("trace", *WINDOW, "--format", "graphml")[1], force_multigraph=True)
+        assert {person: data["level"] for person, data in graph.nodes(data=True)} == {
+            "ref:ann": 0, "ref:bob": 1, "ref:cid": 2,
+        }  # fmt: skip
+        assert [(a, b, met["seconds"]) for a, b, met in graph.edges(data=True)] == [
+            ("ref:ann", "ref:bob", 3600), ("ref:bob", "ref:cid", 3600),
+        ]  # fmt: skip
+
+    def test_as_of_a_position_and_a_time(self, cli: Run, outbreak: Path, truyvet: Truyvet) -> None:
+        events = [json.loads(line) for line in cli("events")[1].splitlines()]
+        bob = next(e for e in events if e["type"] == "Visit.CheckedIn" and e["happened_at"] == "2021-08-30T03:00:00Z")
+        before = cli("trace", *WINDOW, "--format", "csv", "--as-of", str(bob["position"] - 1))[1]
+        after = cli("trace", *WINDOW, "--format", "csv", "--as-of", str(bob["position"]))[1]
+        at_once = cli("trace", *WINDOW, "--format", "csv", "--as-of", events[-1]["recorded_at"])[1]
+
+        assert [len(text.splitlines()) for text in (before, after, at_once)] == [1, 2, 3]
+        code, _, err = cli("trace", *WINDOW, "--as-of", str(events[-1]["position"] + 1))
+        assert (code, err) == (1, f"truyvet: the log ends at position {events[-1]['position']}\n")
+
+    def test_nobody_is_an_empty_answer(self, cli: Run, outbreak: Path) -> None:
+        unknown = ("--person", "0912345678", *WINDOW[2:])
+        assert cli("trace", *unknown, "--format", "csv")[:2] == (
+            0, "person,level,exposed_at,encounters,contact_seconds,via,certainty\n",
+        )  # fmt: skip
+        assert cli("trace", *unknown, "--format", "json")[:2] == (0, "[]\n")
+
+    @pytest.mark.parametrize(
+        ("option", "value", "reason"),
+        [
+            ("--from", "2021-08-30T00:00:00", "no offset"),
+            ("--to", "2021-08-29T00:00:00Z", "ends after it begins"),
+            ("--person", "phone:12", "phone"),
+            ("--levels", "0", "levels"),
+            ("--as-of", "last tuesday", "as_of is a position"),
+        ],
+    )
+    def test_what_is_refused_is_one_line_and_exit_1(
+        self, cli: Run, outbreak: Path, option: str, value: str, reason: str
+    ) -> None:
+        code, out, err = cli("trace", *WINDOW, option, value)
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert reason in err
+
+    @pytest.mark.parametrize("arguments", [("trace",), ("trace", *WINDOW, "--format", "xml"), ("nothing",)])
+    def test_usage_is_exit_2(self, cli: Run, arguments: tuple[str, ...]) -> None:
+        assert cli(*arguments)[0] == 2
+
+
+class TestOtherQuestions:
+    def test_overlaps(self, cli: Run, outbreak: Path) -> None:
+        window = ("--from", "2021-08-30T00:00:00+07:00", "--to", "2021-08-30T10:30:00+07:00")
+        out = cli("overlaps", "--venue", "cafe", *window, "--format", "csv")[1]
+        (row,) = csv.DictReader(io.StringIO(out))
+        assert [row[c] for c in ("person_a", "person_b", "start", "seconds", "certainty")] == [
+            "ref:ann", "ref:bob", "2021-08-30T03:00:00Z", "1800", "possible",
+        ]  # fmt: skip
+        assert cli("overlaps", "--venue", "nowhere", *window)[0] == 1
+
+    def test_a_case_and_its_contacts(self, cli: Run, outbreak: Path) -> None:
+        code, out, _ = cli("case", "confirm", "--person", "ref:ann", "--onset", "2021-08-31", "--rules", "who")
+        case = json.loads(out)
+        assert code == 0
+        assert case["window"] == {"from": "2021-08-28T17:00:00Z", "to": "2021-09-10T17:00:00Z"}
+        contacts = cli("case", "contacts", case["case_id"], "--format", "json")[1]
+        assert [contact["person"] for contact in json.loads(contacts)] == ["ref:bob", "ref:cid"]
+        assert cli("case", "confirm", "--person", "ref:ann")[0] == 2
+
+    def test_events_in_pages(self, cli: Run, outbreak: Path) -> None:
+        every = cli("events")[1].splitlines()
+        assert [json.loads(line)["position"] for line in every] == list(range(1, len(every) + 1))
+        assert cli("events", "--after", "2", "--limit", "3")[1].splitlines() == every[2:5]
+        assert "ann" not in "".join(every)
