@@ -3,6 +3,7 @@
 Each event on its own implies its keys, so that neither the order nor the streams matter.
 """
 
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -88,15 +89,19 @@ ON CONFLICT DO NOTHING
 
 
 class ImpliedKey(NamedTuple):
+    """A key, the 16 bytes of the stream that holds it, and the position of the event that says so."""
+
     key: bytes
-    stream: UUID
+    stream: bytes
     position: int
 
 
 def implied_keys(vault: SealedVault, events: Sequence[Placed]) -> list[ImpliedKey]:
     """The keys of events with topics in KEYED; none for people whom the vault has forgotten. Raises Undecodable."""
     secrets = vault.secrets({event.stream for event in events if event.topic in _NAMING})
-    return [ImpliedKey(key, event.stream, event.position) for event in events for key in _keys(vault, secrets, event)]
+    return [
+        ImpliedKey(key, event.stream.bytes, event.position) for event in events for key in _keys(vault, secrets, event)
+    ]
 
 
 def _keys(vault: SealedVault, secrets: dict[UUID, Secret], event: Placed) -> list[bytes]:
@@ -126,6 +131,11 @@ def _identity_key(vault: SealedVault, secret: Secret, state: dict[str, Any]) -> 
     return vault.identity_key(Identity(scheme, value))
 
 
+COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_TRAILER: Final = b"\xff\xff"
+_ROW: Final = struct.Struct(">hi16si16siq").pack
+
+
 class KeyTable:
     """Compares the table ``keys`` with what the log implies, within one transaction."""
 
@@ -134,10 +144,9 @@ class KeyTable:
         connection.execute(CREATE.encode())
 
     def add(self, implied: Iterable[ImpliedKey]) -> None:
+        rows = b"".join([_ROW(3, 16, key, 16, stream, 8, position) for key, stream, position in implied])
         with self._connection.cursor() as cursor, cursor.copy(ADD.encode()) as copy:
-            copy.set_types(["bytea", "uuid", "int8"])
-            for row in implied:
-                copy.write_row(row)
+            copy.write(COPY_HEADER + rows + COPY_TRAILER)
 
     def settle(self) -> None:
         """To be called when all are added."""

@@ -1,12 +1,12 @@
 """Reading events without trusting them: what cannot be read is named by its position, and nothing of it is shown."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
+from pydantic_core import from_json
 
 from domain.errors import TruyvetError, Unavailable
 from infrastructure.mapper import EVENTS, EventMapper
@@ -33,7 +33,7 @@ class Placed(NamedTuple):
 def decoded(mapper: EventMapper, event: Placed) -> Any:
     """The domain event, when it has the fields of its class in a version that is known. Raises Undecodable."""
     try:
-        _check_shape(event.topic, json.loads(event.state))
+        _check_shape(event.topic, from_json(event.state, cache_strings="keys"))
         return mapper.to_domain_event(StoredEvent(event.stream, event.version, event.topic, event.state))
     except (*UNREADABLE, MapperDeserialisationError) as error:
         raise undecodable(event.position, event.topic, error) from error

@@ -7,8 +7,9 @@ touched, as only keys that the snapshot shows to be wrong are removed. Readers s
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 import psycopg
 from eventsourcing.utils import retry
@@ -22,6 +23,7 @@ from infrastructure.registers import Registers
 from infrastructure.vault import SealedVault
 
 _BATCH = 10_000
+Row = TypeVar("Row")
 
 KEYED_EVENTS: Final = """
 -- The events that imply keys, in order.
@@ -49,7 +51,7 @@ def _rebuild_tables(vault: SealedVault, registers: Registers) -> dict[str, str]:
         while registers.projection.advance(connection) < head:
             pass
         keys = KeyTable(connection)
-        for events in batches(connection, KEYED_EVENTS, [list(KEYED)]):
+        for events in ahead(batches(connection, KEYED_EVENTS, [list(KEYED)], Placed)):
             keys.add(implied_keys(vault, events))
         keys.settle()
         keys.correct()
@@ -73,12 +75,21 @@ def snapshot(connection: Connection[DictRow]) -> Iterator[None]:
         yield
 
 
-def batches(connection: Connection[DictRow], sql: str, values: list[object]) -> Iterator[list[Placed]]:
-    """The events of a query, in lists, whatever their number."""
-    with connection.cursor(name="events", row_factory=args_row(Placed)) as events:
-        events.execute(sql.encode(), values, binary=True)
-        while batch := events.fetchmany(_BATCH):
+def batches(connection: Connection[DictRow], sql: str, values: list[object], row: type[Row]) -> Iterator[list[Row]]:
+    """The rows of a query, in lists, whatever their number."""
+    with connection.cursor(name="batches", row_factory=args_row(row)) as rows:
+        rows.execute(sql.encode(), values, binary=True)
+        while batch := rows.fetchmany(_BATCH):
             yield batch
+
+
+def ahead(lists: Iterator[list[Row]]) -> Iterator[list[Row]]:
+    """The same lists; while one is looked at, the next one is fetched."""
+    with ThreadPoolExecutor(1, "ahead") as fetching:
+        coming = fetching.submit(next, lists, None)
+        while (found := coming.result()) is not None:
+            coming = fetching.submit(next, lists, None)
+            yield found
 
 
 def _sha256(connection: Connection[DictRow], query: str) -> str:

@@ -8,24 +8,25 @@ import re
 from collections.abc import Iterator
 from itertools import chain, groupby, pairwise
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import DictRow, scalar_row, tuple_row
 
 from application.quarantines import quarantine_stream
-from application.visits import visit_stream
+from application.visits import triple_key, visit_stream
 from domain.errors import Malformed, TruyvetError
 from domain.quarantines import Quarantine
 from domain.times import parse_instant
 from domain.visits import Visit
 from infrastructure.follower import GraphFollower, replayed
 from infrastructure.graph import VisitGraph
-from infrastructure.keys import KEYED, KeyTable, implied_keys
+from infrastructure.keys import KEYED, ImpliedKey, KeyTable, implied_keys
 from infrastructure.log import EventLog
-from infrastructure.mapper import STREAMS, EventMapper
+from infrastructure.mapper import EventMapper
 from infrastructure.reading import UNREADABLE, Placed, Undecodable, decoded, undecodable
-from infrastructure.rebuilding import batches, snapshot
+from infrastructure.rebuilding import ahead, batches, snapshot
 from infrastructure.registers import Registers
 from infrastructure.registers.projection import BATCH
 from infrastructure.vault import SealedVault
@@ -52,7 +53,7 @@ FROM log_head LEFT JOIN (
 
 BY_STREAM: Final = """
 -- Every event, stream by stream.
-SELECT notification_id AS position, originator_id AS stream, originator_version AS version, topic, state FROM events
+SELECT notification_id, uuid_send(originator_id), originator_version, topic, state FROM events
 ORDER BY originator_id, originator_version
 """
 
@@ -75,18 +76,16 @@ WHERE pg_class.oid = %s::regclass
 
 _BATCH = 10_000  # events whose keys are computed together
 
-_UUID = rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_INSTANT = rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 _PLAIN_CHECK_IN: Final = re.compile(
-    rb'\{"schema":1,"happened_at":"(?P<check_in>' + _INSTANT + rb')","visit_id":"(?P<visit_id>[A-Za-z0-9._:-]{1,128})",'
-    rb'"person":"' + _UUID + rb'","venue":"' + _UUID + rb'","check_in":"(?P=check_in)",'
-    rb'"check_out":(?:null|"(?P<check_out>' + _INSTANT + rb')")\}'
+    rf'\{{"schema":1,"happened_at":"({_INSTANT})","visit_id":"([A-Za-z0-9._:-]{{1,128}})","person":"({_UUID})",'
+    rf'"venue":"({_UUID})","check_in":"\1","check_out":(?:null|"({_INSTANT})")\}}',
+    re.ASCII,
 )
 """A check-in as the mapper writes it, which nearly all events are: what matches can be read and applied."""
 
-_STREAM_OF: Final = {stream.__name__: stream for stream in STREAMS}
-
-_SAME_THROUGHOUT: Final = ("visit_id", "quarantine_id", "person", "venue", "since")
+_REPEATED: Final = ("visit_id", "quarantine_id", "person", "venue", "since")
 """What the later events of a stream repeat of its first one."""
 
 
@@ -127,17 +126,56 @@ def _head(connection: Connection[DictRow]) -> Iterator[str]:
                 yield f"the head of the log has another time than its last event, at position {found}"
 
 
+class Row(NamedTuple):
+    """An event as it comes, its stream as 16 bytes."""
+
+    position: int
+    stream: bytes
+    version: int
+    topic: str
+    state: bytes
+
+    def placed(self) -> Placed:
+        return Placed(self.position, UUID(bytes=self.stream), self.version, self.topic, self.state)
+
+
 def _streams(connection: Connection[DictRow], mapper: EventMapper, vault: SealedVault, keys: KeyTable) -> Iterator[str]:
-    keyed: list[Placed] = []
-    events = chain.from_iterable(batches(connection, BY_STREAM, []))
-    for _, stream in groupby(events, key=attrgetter("stream")):
-        events_of_stream = list(stream)
-        yield from _stream(mapper, events_of_stream)
-        keyed += [event for event in events_of_stream if event.topic in KEYED]
-        if len(keyed) >= _BATCH:
-            yield from _add_keys(vault, keys, keyed)
-            keyed = []
-    yield from _add_keys(vault, keys, keyed)
+    """Every event is read and applied, and its keys are computed; most are check-ins, which need less to be sure."""
+    implied: list[ImpliedKey] = []
+    others: list[Placed] = []
+    rows = chain.from_iterable(ahead(batches(connection, BY_STREAM, [], Row)))
+    for _, stream in groupby(rows, key=attrgetter("stream")):
+        first, *rest = stream
+        key = None if rest else _key_of_plain_check_in(first)
+        if key is not None:
+            implied.append(ImpliedKey(key, first.stream, first.position))
+        else:
+            events = [row.placed() for row in (first, *rest)]
+            yield from _stream(mapper, events)
+            others += [event for event in events if event.topic in KEYED]
+        if len(implied) + len(others) >= _BATCH:
+            keys.add(implied)
+            yield from _add_keys(vault, keys, others)
+            implied, others = [], []
+    keys.add(implied)
+    yield from _add_keys(vault, keys, others)
+
+
+def _key_of_plain_check_in(row: Row) -> bytes | None:
+    """The key of the triple; None when a closer look is needed."""
+    if row.topic != Visit.CheckedIn.TOPIC or row.version != 1:
+        return None
+    try:
+        found = _PLAIN_CHECK_IN.fullmatch(row.state.decode())
+        if found is None:
+            return None
+        check_in, visit_id, person, venue, check_out = found.groups()
+        if check_out is not None:
+            parse_instant(check_out)
+        triple = triple_key(person, venue, parse_instant(check_in))
+    except (Malformed, UnicodeDecodeError):
+        return None
+    return triple if visit_stream(visit_id).bytes == row.stream else None
 
 
 def _add_keys(vault: SealedVault, keys: KeyTable, events: list[Placed]) -> Iterator[str]:
@@ -152,8 +190,6 @@ def _add_keys(vault: SealedVault, keys: KeyTable, events: list[Placed]) -> Itera
 
 
 def _stream(mapper: EventMapper, events: list[Placed]) -> Iterator[str]:
-    if len(events) == 1 and events[0].version == 1 and _is_plain_check_in(events[0]):
-        return
     problem = _misplaced(events)
     if problem is not None:
         yield problem
@@ -162,16 +198,6 @@ def _stream(mapper: EventMapper, events: list[Placed]) -> Iterator[str]:
         _apply(mapper, events)
     except Undecodable as error:
         yield str(error)
-
-
-def _is_plain_check_in(event: Placed) -> bool:
-    found = _PLAIN_CHECK_IN.fullmatch(event.state) if event.topic == Visit.CheckedIn.TOPIC else None
-    if found is None or visit_stream(found["visit_id"].decode()) != event.stream:
-        return False
-    try:
-        return all(parse_instant(at.decode()) for at in found.group("check_in", "check_out") if at is not None)
-    except Malformed:
-        return False
 
 
 def _misplaced(events: list[Placed]) -> str | None:
@@ -190,28 +216,30 @@ def _misplaced(events: list[Placed]) -> str | None:
 def _apply(mapper: EventMapper, events: list[Placed]) -> None:
     """Raises Undecodable for an event that cannot be read, applied, or that belongs to another stream."""
     aggregate: Any = None
-    first: Any = None
+    repeated: dict[str, Any] = {}
+    kind = events[0].topic.partition(".")[0] + "."
     for event in events:
-        domain_event = decoded(mapper, event)
-        first = first or domain_event
+        content = decoded(mapper, event)
         try:
-            aggregate = domain_event.mutate(aggregate)
+            aggregate = content.mutate(aggregate)
         except UNREADABLE as error:
             raise undecodable(event.position, event.topic, error) from error
-        if not _belongs(domain_event, first, event, aggregate):
+        if event is events[0]:
+            repeated = {name: value for name, value in vars(content).items() if name in _REPEATED}
+        told = vars(content)
+        if not event.topic.startswith(kind) or any(told[name] != value for name, value in repeated.items()):
             raise Undecodable(event.position, event.topic, "it belongs to another stream")
+    if not _is_named_after(aggregate, events[0]):
+        raise Undecodable(events[0].position, events[0].topic, "it belongs to another stream")
 
 
-def _belongs(event: Any, first: Any, placed: Placed, aggregate: Any) -> bool:
-    if not isinstance(aggregate, _STREAM_OF[placed.topic.partition(".")[0]]):
-        return False
-    if any(vars(first).get(name, value) != value for name, value in vars(event).items() if name in _SAME_THROUGHOUT):
-        return False
+def _is_named_after(aggregate: Any, first: Placed) -> bool:
+    """Streams of visits and quarantines follow from their ids."""
     match aggregate:
         case Visit():
-            return visit_stream(aggregate.visit_id) == placed.stream
+            return visit_stream(aggregate.visit_id) == first.stream
         case Quarantine():
-            return quarantine_stream(aggregate.quarantine_id) == placed.stream
+            return quarantine_stream(aggregate.quarantine_id) == first.stream
         case _:
             return True
 

@@ -9,7 +9,7 @@ import psycopg
 import psycopg_pool
 from eventsourcing.persistence import PersistenceError
 
-from api.cli import cases, events, imports, maintenance, overlaps, trace  # noqa: F401 # each adds its commands
+from api.cli import bench, cases, events, imports, maintenance, overlaps, trace  # noqa: F401 # each adds its commands
 from api.cli.root import app
 from domain.errors import TruyvetError
 
@@ -29,6 +29,7 @@ def run(arguments: list[str]) -> int:
     except (TruyvetError, PersistenceError, psycopg.Error, psycopg_pool.PoolTimeout, OSError) as error:
         print(f"truyvet: {_one_line(error)}", file=sys.stderr)  # noqa: T201 # the command line's one clear line
         return REFUSED
+    return 0
 
 
 def _one_line(error: Exception) -> str:

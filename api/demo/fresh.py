@@ -14,6 +14,7 @@ MARKER = "made-by-truyvet-demo"
 
 _PATIENCE = 60.0  # seconds for the server of an earlier run to end
 _LOOK_SECONDS = 0.1
+_LOOKS = 5  # in a row that see somebody
 
 
 def fresh_data_dir(path: Path) -> Path:
@@ -48,17 +49,18 @@ def _delete(path: Path) -> None:
 
 def _await_end(home: Home, lock: int) -> None:
     """Until the owner of the server has gone, which it does shortly after its last user; with its lock then."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline, in_use = time.monotonic() + _PATIENCE, 0
     while not locked(lock, fcntl.LOCK_EX):
-        if time.monotonic() > deadline or _is_used(home):
+        in_use = in_use + 1 if _is_attached_to(home) else 0
+        if in_use == _LOOKS or time.monotonic() > deadline:
             raise Refused(f"{home.path.parent} is in use: end the truyvet that runs there, or choose another --output")
         time.sleep(_LOOK_SECONDS)
 
 
-def _is_used(home: Home) -> bool:
-    """Whether somebody is attached to the server that accepts connections; one that ends does not."""
+def _is_attached_to(home: Home) -> bool:
+    """Whether somebody shares the clients' lock. The owner takes it for itself to look, for a moment, and to end."""
     clients = home.open_lock("clients")
     try:
-        return not locked(clients, fcntl.LOCK_EX) and home.address() is not None
+        return not locked(clients, fcntl.LOCK_EX) and locked(clients, fcntl.LOCK_SH)
     finally:
         os.close(clients)

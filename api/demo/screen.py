@@ -4,6 +4,7 @@ import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from rich import box
 from rich.console import Console
@@ -16,7 +17,7 @@ _WIDEST = 100
 """Columns; a wider terminal does not make tables easier to read."""
 
 Row = Sequence[object]
-Advance = Callable[[int], None]
+Reached = Callable[[int], None]
 
 
 class Screen:
@@ -54,9 +55,10 @@ class Screen:
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Row], total: Row | None = None) -> None:
         """``columns`` that hold numbers begin with ``#``, which is not shown: they are aligned on the right."""
         lines = box.SIMPLE_HEAD if self.is_terminal else box.ASCII2
-        table = Table(title=title, title_justify="left", title_style="bold", box=lines, show_edge=False)
+        table = Table(title=title, title_justify="left", title_style="bold", box=lines, show_edge=False, pad_edge=False)
         for column in columns:
-            table.add_column(column.removeprefix("#"), justify="right" if column.startswith("#") else "left")
+            justify: Literal["left", "right"] = "right" if column.startswith("#") else "left"
+            table.add_column(column.removeprefix("#"), justify=justify, overflow="fold")
         for row in rows:
             table.add_row(*map(str, row), end_section=total is not None and row is rows[-1])
         if total is not None:
@@ -65,13 +67,13 @@ class Screen:
         self.console.print(table)
 
     @contextmanager
-    def progress(self, description: str, total: int) -> Iterator[Advance]:
-        """Yields what is called with how much was done more; a bar on stderr where that is a terminal."""
+    def progress(self, description: str, total: int) -> Iterator[Reached]:
+        """Yields what is told how much is done; a bar on stderr where that is a terminal."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         console = Console(stderr=True)
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task(description, total=total)
-            yield lambda done: progress.advance(task, done)
+            yield lambda done: progress.update(task, completed=done)
 
 
 def must(holds: bool, claim: str) -> None:

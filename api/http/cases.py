@@ -6,7 +6,8 @@ from uuid import UUID
 import networkx as nx
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from api.app import Truyvet
 from api.http.contacts import CONTACT_COLUMNS, CONTACT_EXAMPLE, ContactAnswer, contact_rows
@@ -49,7 +50,14 @@ router = APIRouter(prefix="/v1/cases", tags=["cases"])
 GRAPHML = "application/graphml+xml"
 
 
+def _needs(*names: str) -> dict[str, Any]:
+    """One of these at least, and not null."""
+    return {"anyOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in names]}
+
+
 class NewCase(Body):
+    model_config = ConfigDict(json_schema_extra=_needs("onset", "sampled"))
+
     person: PersonName
     onset: Day | None = Field(None, description="The date of first symptoms; else `sampled` is needed")
     sampled: Day | None = Field(None, description="The date of the positive sample")
@@ -61,7 +69,7 @@ class NewCase(Body):
     @model_validator(mode="after")
     def _has_a_first_sign(self) -> "NewCase":
         if self.onset is None and self.sampled is None:
-            raise ValueError("a case needs the date of onset or of the positive sample")
+            raise PydanticCustomError("no_date", "a case needs the date of onset or of the positive sample")
         return self
 
 

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from fastapi import Body as InBody
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from api.app import Truyvet
 from api.http.given import App, By, KeyName
@@ -36,6 +37,8 @@ class CheckOut(Body):
 class Correction(Body):
     """What is left out stays as it is; a check-out of null makes it unknown again."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["check_in"]}, {"required": ["check_out"]}]})
+
     check_in: Left[Instant] = None
     check_out: Instant | None = None
     reason: Text
@@ -43,7 +46,7 @@ class Correction(Body):
     @model_validator(mode="after")
     def _names_a_time(self) -> "Correction":
         if not self.model_fields_set & {"check_in", "check_out"}:
-            raise ValueError("a correction names check_in or check_out")
+            raise PydanticCustomError("nothing_changes", "a correction names check_in or check_out")
         return self
 
 

@@ -6,9 +6,18 @@ from datetime import date
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID, uuid4
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
-from pydantic.json_schema import SkipJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from domain.errors import Malformed, TruyvetError
 from domain.people import parse_identity
@@ -64,13 +73,25 @@ def _schema(kind: str, **more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": kind, **more})
 
 
+class _NotNull:
+    """None stands for left out, and cannot be said."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_not_null, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        told = handler(schema)
+        said = [choice for choice in told.pop("anyOf") if choice != {"type": "null"}]
+        return {**said[0], **told}
+
+
 def _not_null(value: Any) -> Any:
     if value is None:
         raise PydanticCustomError("null", "leave it out or give a value")
     return value
 
 
-Left = Annotated[T | SkipJsonSchema[None], BeforeValidator(_not_null)]
+Left = Annotated[T | None, _NotNull()]
 """May be left out, which changes nothing; null is refused. None stands for left out."""
 
 # --- times
@@ -87,10 +108,11 @@ def _date(text: str) -> date:
     return parse_date(text)
 
 
-_INSTANT = _schema("string", format="date-time", examples=["2021-08-30T09:00:00+07:00"])
+_YEARS = "^(19[7-9][0-9]|20[0-9][0-9]|210[0-5])-"
+_INSTANT = _schema("string", format="date-time", pattern=_YEARS, examples=["2021-08-30T09:00:00+07:00"])
 Instant = Annotated[Seconds, _read(parse_instant), _INSTANT]
 QueryInstant = Annotated[Seconds, _read(_in_query), _INSTANT]
-Day = Annotated[date, _read(_date), _schema("string", format="date", examples=["2021-08-30"])]
+Day = Annotated[date, _read(_date), _schema("string", format="date", pattern=_YEARS, examples=["2021-08-30"])]
 
 # --- names
 
@@ -159,10 +181,18 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=1000)]
 ShortText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
 Kind = Annotated[str, _read(parse_kind), _schema("string", enum=list(DEFAULT_STAY))]
 Rules = Annotated[str, Field(json_schema_extra={"enum": list(RULES)}), StringConstraints(max_length=32)]
-DefaultStay = Annotated[int, Field(ge=1, le=LONGEST_DEFAULT_STAY, description="Minutes")]
-Position = Annotated[int, Field(ge=0, le=LAST_POSITION)]
-Levels = Annotated[int, Field(ge=1, le=10)]
-MinMinutes = Annotated[int, Field(ge=0, le=LONGEST_MINIMUM, description="Minutes")]
+
+
+def _whole(value: Any) -> Any:
+    """JSON knows one kind of number: 60.0 is 60."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = BeforeValidator(_whole)
+DefaultStay = Annotated[int, Whole, Field(ge=1, le=LONGEST_DEFAULT_STAY, description="Minutes")]
+Position = Annotated[int, Whole, Field(ge=0, le=LAST_POSITION)]
+Levels = Annotated[int, Whole, Field(ge=1, le=10)]
+MinMinutes = Annotated[int, Whole, Field(ge=0, le=LONGEST_MINIMUM, description="Minutes")]
 Certainty = Annotated[str, Field(json_schema_extra={"enum": ["certain", "possible"]}, pattern="^(certain|possible)$")]
 
 

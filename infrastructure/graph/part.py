@@ -63,8 +63,8 @@ class Part:
 
     ``by_person`` are row numbers ordered by person and start; those of ``people[i]`` stand in
     ``[first[i], first[i + 1])``. No row lasts longer than ``reach`` seconds, none without check-out longer than
-    ``imputed_reach``; none starts before ``first_start`` or after ``last_start``; none is known before ``known_from`` or
-    from ``known_until`` on.
+    ``imputed_reach``; all start from ``first_start`` to ``last_start``; none is known before ``known_from`` or from
+    ``known_until`` on.
     """
 
     rows: Rows
@@ -113,7 +113,7 @@ class Part:
 
     def reaching(self, venue: Array, start: Array, end: Array) -> tuple[Array, Array]:
         """Ranges of the rows that may overlap ``[start, end)`` at each venue."""
-        return self.at_venue(venue, _minus(start, self.reach), end)
+        return self.at_venue(venue, minus(start, self.reach), end)
 
     def of_people(self, person: Array) -> tuple[Array, Array]:
         """Ranges in ``by_person`` of all rows of each person."""
@@ -144,13 +144,9 @@ class Part:
         return sum(column.nbytes for column in self.rows) + indexes
 
 
-def _minus(instant: Array, seconds: int) -> Array:
-    return instant - np.minimum(instant, np.uint32(min(seconds, int(FOREVER))))
-
-
 def minus(instant: Array, seconds: int) -> Array:
     """Earlier by ``seconds``, not before 1970; uint32."""
-    return _minus(instant, seconds)
+    return instant - np.minimum(instant, np.uint32(seconds))
 
 
 MIXED, PAST, SHORT, LONG, LONGEST = "mixed", "past", "short", "long", "longest"

@@ -94,12 +94,13 @@ def client(empty: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     with ExitStack() as started:
 
         def start(python: str = sys.executable, **options: Any) -> subprocess.Popen[str]:
+            chosen = {OVERRIDE: os.environ[OVERRIDE]} if OVERRIDE in os.environ else {}
             process: subprocess.Popen[str] = subprocess.Popen(
                 [python, "-c", CLIENT, str(empty), str(GRACE)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                env={"PYTHONPATH": os.pathsep.join((str(ROOT), *sys.path))},  # neither HOME nor PATH
+                env={"PYTHONPATH": os.pathsep.join((str(ROOT), *sys.path)), **chosen},  # neither HOME nor PATH
                 **options,
             )
             started.enter_context(process)

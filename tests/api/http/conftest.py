@@ -1,35 +1,14 @@
-"""One application on a fresh database, with its view following the log, as when served."""
+"""The application over HTTP, in this process."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
-from api.app import Truyvet, open_truyvet
+from api.app import Truyvet
 from api.http import create_app
-from infrastructure.settings import Settings
-
-
-@pytest.fixture
-def database_url() -> Iterator[str]:
-    server = os.environ.get("TRUYVET_TEST_SERVER", "host=/tmp/pgdev user=postgres")
-    name = f"http_{uuid4().hex}"
-    with psycopg.connect(f"{server} dbname=postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
-        yield f"{server} dbname={name}"
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
-
-
-@pytest.fixture
-def truyvet(database_url: str, tmp_path: Path) -> Iterator[Truyvet]:
-    with open_truyvet(Settings(data_dir=tmp_path, database_url=database_url)) as opened:
-        yield opened
 
 
 class Api:

@@ -169,7 +169,7 @@ def test_the_way_it_came_about_does_not_matter(data: st.DataObject, outbreak: Ou
 @some
 @given(st.data(), outbreaks(), questions())
 def test_a_loaded_graph_goes_on(data: st.DataObject, outbreak: Outbreak, question: Question) -> None:
-    half = data.draw(st.integers(1, outbreak.position))
+    half = data.draw(st.integers(0, outbreak.position))
     graph = VisitGraph("this log")
     graph.project(outbreak.events[:half], half)
     with TemporaryDirectory() as directory:
