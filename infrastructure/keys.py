@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
 from psycopg import Connection
 from psycopg.rows import DictRow, tuple_row
 from pydantic_core import from_json
@@ -110,10 +109,8 @@ def _keys(vault: SealedVault, secrets: dict[UUID, Secret], event: Placed) -> lis
         if event.topic in _NAMING:
             return [_identity_key(vault, secrets[event.stream], state)] if event.stream in secrets else []
         return _plain_keys(event.topic, state)
-    except InvalidTag:
-        raise Undecodable(event.position, event.topic, "the vault's key for it was altered") from None
     except Unavailable:
-        raise Undecodable(event.position, event.topic, "its sealed identity was altered") from None
+        raise Undecodable(event.position, event.topic, "its sealed identity cannot be opened") from None
     except UNREADABLE as error:
         raise Undecodable(event.position, event.topic, type(error).__name__) from error
 

@@ -227,19 +227,18 @@ def _apply(mapper: EventMapper, events: list[Placed]) -> None:
         if event is events[0]:
             repeated = {name: value for name, value in vars(content).items() if name in _REPEATED}
         told = vars(content)
-        if not event.topic.startswith(kind) or any(told[name] != value for name, value in repeated.items()):
+        belongs = event.topic.startswith(kind) and all(told[name] == value for name, value in repeated.items())
+        if not belongs or not _is_named_after(aggregate, event):
             raise Undecodable(event.position, event.topic, "it belongs to another stream")
-    if not _is_named_after(aggregate, events[0]):
-        raise Undecodable(events[0].position, events[0].topic, "it belongs to another stream")
 
 
-def _is_named_after(aggregate: Any, first: Placed) -> bool:
+def _is_named_after(aggregate: Any, event: Placed) -> bool:
     """Streams of visits and quarantines follow from their ids."""
     match aggregate:
         case Visit():
-            return visit_stream(aggregate.visit_id) == first.stream
+            return visit_stream(aggregate.visit_id) == event.stream
         case Quarantine():
-            return quarantine_stream(aggregate.quarantine_id) == first.stream
+            return quarantine_stream(aggregate.quarantine_id) == event.stream
         case _:
             return True
 

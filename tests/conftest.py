@@ -1,6 +1,9 @@
 """One real PostgreSQL for the whole run, a fresh database cloned from a migrated template for each test."""
 
 import os
+import shutil
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
@@ -19,26 +22,44 @@ from infrastructure.postgres.binaries import OVERRIDE
 from infrastructure.settings import Settings
 
 SYSTEM_15 = Path("/usr/lib/postgresql/15/bin")
+RUN_DIRECTORY = "TRUYVET_TEST_RUN"
+SERVER_GRACE_SECONDS = 1.0
 TEMPLATE = "truyvet_template"
 _MAKING_TEMPLATE = 7_479_999  # any fixed number: the advisory lock of the workers of one run
 _numbers = count(1)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """One directory for the run, which the workers of a parallel run inherit.
+
+    Not pytest's own: as root the server runs as another user, who must be able to reach its data.
+    """
+    if RUN_DIRECTORY not in os.environ:
+        os.environ[RUN_DIRECTORY] = tempfile.mkdtemp(prefix="truyvet-tests-")
+        Path(os.environ[RUN_DIRECTORY]).chmod(0o711)
+        config.add_cleanup(_remove_run_directory)
+
+
+def _remove_run_directory() -> None:
+    time.sleep(SERVER_GRACE_SECONDS + 0.5)
+    shutil.rmtree(os.environ.pop(RUN_DIRECTORY), ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """Conninfo of the run's server; the workers of a parallel run share one."""
-    with _server(tmp_path_factory, "postgresql") as conninfo:
+    with _server("postgresql") as conninfo:
         yield conninfo
 
 
 @pytest.fixture(scope="session")
-def server_15(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_15() -> Iterator[str]:
     """Conninfo of a PostgreSQL 15, the oldest that is supported; skipped where its binaries are missing."""
     if not (SYSTEM_15 / "postgres").exists():
         pytest.skip("no binaries of PostgreSQL 15 on this machine")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(OVERRIDE, str(SYSTEM_15))
-        with _server(tmp_path_factory, "postgresql-15") as conninfo:
+        with _server("postgresql-15") as conninfo:
             yield conninfo
 
 
@@ -82,11 +103,9 @@ def opened(conninfo: str, data_dir: Path) -> Iterator[Truyvet]:
 
 
 @contextmanager
-def _server(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[str]:
-    base = tmp_path_factory.getbasetemp()
-    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    run.chmod(0o711)  # so that a server started by root, which runs as another user, reaches its data
-    with local_postgres(run / name, database="postgres") as conninfo:
+def _server(name: str) -> Iterator[str]:
+    data_dir = Path(os.environ[RUN_DIRECTORY]) / name
+    with local_postgres(data_dir, database="postgres", grace=SERVER_GRACE_SECONDS) as conninfo:
         _make_template(conninfo)
         yield conninfo
 

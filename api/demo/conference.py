@@ -9,18 +9,18 @@ import gzip
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, timezone
+from dataclasses import dataclass
+from datetime import date, timedelta, timezone
 from importlib import resources
-from itertools import islice
 from typing import Final
 from uuid import UUID
 
 from api.app import Truyvet
+from api.demo.evidence import certainty, day_and_time, minutes, show_contacts, show_evidence
 from api.demo.screen import Row, Screen, must
 from application.contacts import ContactList
 from application.provenance import LOCAL, Provenance
-from domain.contacts import Contact, Encounter
+from domain.contacts import Contact
 from domain.rules import CaseDates, rule_set
 from domain.stays import KnownVisit
 from domain.times import LOCAL as VIET_NAM
@@ -36,7 +36,6 @@ FEWEST_MET: Final = 10
 """The index person met at least so many, so that there is a list to talk about."""
 
 _NICE = timezone(timedelta(hours=2))
-_SHOWN_EVIDENCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +90,12 @@ def show(truyvet: Truyvet, screen: Screen) -> Shown:
     _record(truyvet, screen, visits, story.withheld)
     case_id = _confirm(truyvet, screen, story)
     before = _list(truyvet, case_id)
-    _show_list(screen, before)
-    _show_evidence(screen, before, _first_of_level(before, 2))
+    show_contacts(screen, f"F1 and F2 of {story.index}, at position {before.position}", before.contacts, _NICE)
+    show_evidence(screen, before, _first_of_level(before, 2), _NICE)
     position = _check_out(truyvet, screen, story)
     after = _list(truyvet, case_id)
     _show_changes(screen, _list(truyvet, case_id, position - 1), after, before)
-    _show_evidence(screen, after, story.withheld.person)
+    show_evidence(screen, after, story.withheld.person, _NICE)
     window = truyvet.cases.get(case_id).window
     return Shown(case_id, story.index, window.start, window.end or visits[-1].check_in, position - 1)
 
@@ -196,37 +195,6 @@ def _list(truyvet: Truyvet, case_id: UUID, as_of: int | None = None) -> ContactL
     return truyvet.contacts.of_case(case_id, as_of=as_of, evidence=True)
 
 
-def _show_list(screen: Screen, found: ContactList) -> None:
-    screen.table(
-        f"F1 and F2 of {found.person}, at position {found.position}",
-        ("person", "level", "exposed at", "#minutes", "certainty", "through"),
-        [
-            (contact.person, f"F{contact.level}", _time(contact.exposed_at), _minutes(contact), _certainty(contact),
-             "F0" if contact.level == 1 else f"{len(contact.via)} F{contact.level - 1}")
-            for contact in found.contacts
-        ],
-    )  # fmt: skip
-
-
-def _show_evidence(screen: Screen, found: ContactList, person: str) -> None:
-    met = found.evidence()[person]
-    must(bool(met), f"there is evidence for {person}")
-    level = next(contact.level for contact in found.contacts if contact.person == person)
-    shown = sorted(met, key=lambda encounter: (-encounter.seconds, encounter.infector))[:_SHOWN_EVIDENCE]
-    more = f", the longest {len(shown)} of {len(met)} encounters" if len(met) > len(shown) else ""
-    screen.table(
-        f"Why {person} is F{level}{more}",
-        ("with", "from", "to", "#min", "visit of either", "ends"),
-        [
-            (
-                encounter.infector, _time(encounter.start), _clock(encounter.end), encounter.seconds // 60,
-                _visits(encounter), _ends(encounter),
-            )
-            for encounter in shown
-        ],
-    )  # fmt: skip
-
-
 def _check_out(truyvet: Truyvet, screen: Screen, story: Plan) -> int:
     """The position at which the late check-out entered the log."""
     late = story.withheld
@@ -267,7 +235,7 @@ def _show_changes(screen: Screen, as_of_before: ContactList, after: ContactList,
 
 
 def _cells(contact: Contact | None) -> Row:
-    return ("-", "-", "-") if contact is None else (f"F{contact.level}", _minutes(contact), _certainty(contact))
+    return ("-", "-", "-") if contact is None else (f"F{contact.level}", minutes(contact), certainty(contact))
 
 
 def _first_of_level(found: ContactList, level: int) -> str:
@@ -277,26 +245,4 @@ def _first_of_level(found: ContactList, level: int) -> str:
 
 
 def _time(instant: Seconds) -> str:
-    return f"{datetime.fromtimestamp(instant, _NICE):%-d %b %H:%M:%S}"
-
-
-def _clock(instant: Seconds) -> str:
-    return f"{datetime.fromtimestamp(instant, _NICE):%H:%M:%S}"
-
-
-def _minutes(contact: Contact) -> int:
-    """Whole minutes, as rules count them: 14:59 is not yet 15."""
-    return contact.contact_seconds // 60
-
-
-def _certainty(contact: Contact) -> str:
-    return "certain" if contact.certain else "possible"
-
-
-def _visits(met: Encounter) -> str:
-    return " + ".join("/".join(visits) for visits in (met.infector_visits, met.contact_visits))
-
-
-def _ends(met: Encounter) -> str:
-    unseen = [who for who, seen in (("infector's", met.infector_observed), ("own", met.contact_observed)) if not seen]
-    return f"{', '.join(unseen)} imputed" if unseen else "both observed"
+    return day_and_time(instant, _NICE)

@@ -5,7 +5,7 @@ went where is made up, by a fixed seed; nobody in it exists.
 """
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -50,11 +50,11 @@ MISSING_CHECK_OUTS: Final = 0.15
 
 _FIRST_DAY = date(2021, 10, 4)
 _REGISTERING_BEGAN = date(2021, 8, 30)
-_FROM_ELSEWHERE = 0.15  # of the visitors of a commune
-_SCANS_PER_RESIDENT = 8
-_HABIT = 0.6  # of the visits go where the visitor went before
+_FROM_ELSEWHERE = 0.2  # of the visitors of a commune
+_SCANS_PER_RESIDENT = 12
+_HABIT = 0.7  # of the visits go where the visitor went before
 _DAY_WEIGHTS = (10, 10, 10, 10, 10, 5, 3)  # Monday to Sunday: weekends are nearly empty
-_MAIN = 12  # how much more a commune's own office, station, market and school draw than the least place
+_MAIN = 40  # how much more a commune's own office, station, market and school draw than the least place
 _MOST_EAGER = 5
 _TRIES = 200
 
@@ -164,9 +164,10 @@ def scans(rng: random.Random, places: Sequence[Point]) -> list[Scan]:
     for commune, reported in REPORTED.items():
         here = [place for place in places if place.commune == commune]
         for days, count in ((_before(), reported.scans - in_week[commune]), (_days(*WEEK), in_week[commune])):
-            for day in sorted(rng.choices(days, [_DAY_WEIGHTS[day.weekday()] for day in days], k=count)):
+            chosen = Counter(rng.choices(days, [_DAY_WEIGHTS[day.weekday()] for day in days], k=count))
+            for day in sorted(chosen):
                 open_points = [place for place in here if place.registered_at < start_of_day(day)]
-                made.append(visitors.scan(commune, day, open_points))
+                made += [visitors.scan(commune, day, open_points) for _ in range(chosen[day])]
     return sorted(made, key=lambda scan: (scan.came, scan.person))
 
 

@@ -28,7 +28,7 @@ async def _key_id(
     idempotency_key: Annotated[
         str | None,
         Header(
-            pattern=r"^[!-~]{1,128}$",
+            pattern=r"^[ -~]{1,128}$",
             description="The same again, with the same key, gives the same answer; another body with it 409",
         ),
     ] = None,

@@ -69,7 +69,7 @@ class Level(NamedTuple):
 
 
 class Tracer:
-    """Finds levels from windows; ``observed_only`` as if no imputed stay existed."""
+    """Finds levels from windows; ``observed_only``: who they are and since when, as if no imputed stay existed."""
 
     def __init__(
         self, stays: Stays, confinements: KnownConfinements, people: int, min_seconds: int, until: int | None
@@ -88,20 +88,17 @@ class Tracer:
         reached[first.person] = True
         windows = first
         for remaining in reversed(range(levels)):
-            exposures = _Exposures(self.people, self.confinements.ever if remaining else None, evidence)
+            confined = self.confinements.ever if remaining else None
+            exposures = _Exposures(self.people, confined, in_full=not observed_only, evidence=evidence)
             pieces = self.pieces(windows, observed_only)
             for met in self.meetings(pieces, observed_only, lambda contact: ~reached[contact]):
                 exposures.add(pieces, met)
-            level = exposures.level(self._pairs_wanted(observed_only))
+            level = exposures.level()
             if not len(level.person):
                 return
             yield level
             reached[level.person] = True
             windows = self._onward(level, exposures) if remaining else windows
-
-    @staticmethod
-    def _pairs_wanted(observed_only: bool) -> bool:
-        return not observed_only
 
     def _onward(self, level: Level, exposures: "_Exposures") -> Windows:
         """The windows in which a level's contacts pass on. semantics.md, "Trace", 4."""
@@ -205,7 +202,8 @@ class Tracer:
 class _Exposures:
     """What the meetings of one level add up to."""
 
-    def __init__(self, people: int, ever_confined: Array | None, evidence: bool) -> None:
+    def __init__(self, people: int, ever_confined: Array | None, *, in_full: bool, evidence: bool) -> None:
+        self.in_full = in_full
         self.count = np.zeros(people, np.int64)
         self.seconds = np.zeros(people, np.int64)
         self.earliest = np.full(people, FOREVER, np.uint32)
@@ -216,16 +214,20 @@ class _Exposures:
         self.all_observed = True
 
     def add(self, pieces: Pieces, met: Meetings) -> None:
+        np.minimum.at(self.earliest, met.contact, met.start)
+        if self.ever_confined is not None:
+            confined = self.ever_confined[met.contact]
+            self.confined.append(np.stack([met.contact[confined], met.start[confined]]))
+        if self.in_full:
+            self._add_in_full(pieces, met)
+
+    def _add_in_full(self, pieces: Pieces, met: Meetings) -> None:
         np.add.at(self.count, met.contact, 1)
         np.add.at(self.seconds, met.contact, (met.end - met.start).astype(np.int64))
-        np.minimum.at(self.earliest, met.contact, met.start)
         infector = pieces.person[met.piece]
         self.pairs.append(distinct(keys(met.contact, infector)))
         infector_observed = pieces.observed[met.piece]
         self.all_observed &= bool(met.observed.all() and infector_observed.all())
-        if self.ever_confined is not None:
-            confined = self.ever_confined[met.contact]
-            self.confined.append(np.stack([met.contact[confined], met.start[confined]]))
         if self.evidence is not None:
             self.evidence.append(
                 Encounters(
@@ -234,14 +236,14 @@ class _Exposures:
                 )
             )  # fmt: skip
 
-    def level(self, pairs: bool) -> Level:
-        person = np.flatnonzero(self.count > 0).astype(np.uint32)
+    def level(self) -> Level:
+        person = np.flatnonzero(self.earliest < FOREVER).astype(np.uint32)
         return Level(
             person,
             self.earliest[person],
             self.count[person],
             self.seconds[person],
-            distinct(np.concatenate(self.pairs)) if self.pairs and pairs else np.empty(0, np.uint64),
+            distinct(np.concatenate(self.pairs)) if self.pairs else np.empty(0, np.uint64),
             Encounters(*map(np.concatenate, zip(*self.evidence, strict=True))) if self.evidence else None,
             self.all_observed,
         )

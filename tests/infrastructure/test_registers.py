@@ -2,8 +2,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from typing import Any, get_args
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -58,7 +58,12 @@ def register(truyvet: Truyvet, *codes: str) -> int:
 
 
 def listeners(truyvet: Truyvet) -> list[int]:
-    rows = execute(truyvet, "SELECT pid FROM pg_stat_activity WHERE query ~ 'LISTEN|advisory|tracking' AND pid <> pg_backend_pid() AND datname = current_database()")
+    """The backends of followers."""
+    rows = execute(
+        truyvet,
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND query ~ 'LISTEN|advisory|tracking'",
+    )
     return [row["pid"] for row in rows]
 
 

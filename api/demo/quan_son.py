@@ -1,0 +1,303 @@
+"""Quan Son district, 12 November 2021: its points and scans, one case, who was exposed where, and the contact graph.
+
+Every figure that is shown is counted from the log, not from the simulation that filled it.
+"""
+
+import io
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import networkx as nx
+
+from api.app import Truyvet
+from api.demo.district import (
+    DISTRICT, NEW_POINTS, POINTS, REPORTED, SCANS, SEED, WEEK, WEEK_SCANS, Point, Scan, commune_names, points, scans,
+)  # fmt: skip
+from api.demo.evidence import certainty, show_contacts, show_evidence
+from api.demo.picture import Node, picture
+from api.demo.screen import Screen, must
+from application.contacts import ContactList
+from application.provenance import LOCAL
+from domain.contacts import Encounter
+from domain.rules import CaseDates, Window, rule_set
+from domain.times import LOCAL as VIET_NAM
+from domain.times import Seconds, add_days, parse_instant, start_of_day, to_text
+from infrastructure.communes import units
+
+RULES: Final = "vn-5053"
+"""In force in November 2021; 11042 came in December."""
+
+ONSET: Final = date(2021, 11, 9)
+"""So that the window of the rule set opens with the week that was reported."""
+
+ISOLATED_AT: Final = start_of_day(date(2021, 11, 12)) + 18 * 3600
+FREQUENT: Final = 40
+RICH: Final = 4
+"""F0 is, of so many most frequent visitors of the week, the one with the fourth-longest list."""
+
+_MOST_ROWS = 5
+
+
+@dataclass(slots=True)
+class Commune:
+    """What the log says of one commune."""
+
+    points: int = 0
+    new_points: int = 0
+    scans: int = 0
+    week_scans: int = 0
+    missing_check_outs: int = 0
+    visitors: set[str] = field(default_factory=set)
+    active: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A registered point, as the log has it."""
+
+    name: str
+    commune: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the demo can point at afterwards; ``busiest`` is the code of a venue."""
+
+    case_id: UUID
+    index: str
+    window: Window
+    busiest: str
+    graphml: Path
+    svg: Path
+
+
+def show(truyvet: Truyvet, screen: Screen, output: Path) -> Shown:
+    """Fill the log, count it by commune, confirm a case, show its contacts by commune, write the graph."""
+    screen.heading("2. Quan Son district, 12 November 2021: one case among 584 points")
+    visits = _record(truyvet, screen)
+    communes, venues = _counted(truyvet)
+    _show_communes(screen, communes)
+    window = rule_set(RULES).window(_dates())
+    index = _index_person(truyvet, screen, visits, window)
+    case_id = _confirm(truyvet, screen, index)
+    found = truyvet.contacts.of_case(case_id, evidence=True)
+    must({contact.level for contact in found.contacts} == {1, 2}, "the case has F1 and F2")
+    found = found._replace(encounters=sorted(found.encounters, key=_when_and_where))
+    exposing = {person: met[0].venue for person, met in found.evidence().items()}
+    _show_contacts(screen, found, exposing, venues)
+    _show_network(screen, found, venues)
+    graphml, svg = output / "quan-son.graphml", output / "quan-son.svg"
+    _write(found, exposing, venues, graphml, svg)
+    busiest = Counter(encounter.venue for encounter in found.encounters).most_common(1)[0][0]
+    return Shown(case_id, index, window, busiest, graphml, svg)
+
+
+def _record(truyvet: Truyvet, screen: Screen) -> list[Scan]:
+    rng = random.Random(SEED)  # noqa: S311 # a simulation with a fixed seed, no secret
+    places = points(rng)
+    visits = scans(rng, places)
+    _register(truyvet, screen, places)
+    with screen.progress("importing scans", len(visits)) as reached:
+        file = io.BytesIO("".join(_csv(visits)).encode())
+        outcome = truyvet.imports.visits(file, by=LOCAL, progress=reached)
+    must(outcome.tally.recorded == len(visits) and not outcome.tally.rejected, "every scan was recorded")
+    truyvet.graph.catch_up()
+    screen.say(
+        f"The points and scans of each commune are the district's own figures. Only the district's sums of the new"
+        f" points and of the week's scans were published: they are shared out in proportion to each commune's points"
+        f" and scans, by the largest-remainder rule. Visitors are simulated over these figures (seed {SEED}); none of"
+        f" them exists. Imported {outcome.tally.recorded:,} scans in {outcome.seconds:.1f} s."
+    )
+    return visits
+
+
+def _register(truyvet: Truyvet, screen: Screen, places: Sequence[Point]) -> None:
+    with screen.progress("registering points", len(places)) as reached:
+        for number, place in enumerate(places, start=1):
+            truyvet.venues.register(
+                place.name, place.kind, commune=place.commune, code=place.code, registered_at=place.registered_at
+            )
+            reached(number)
+
+
+def _csv(visits: Iterable[Scan]) -> Iterator[str]:
+    yield "person,venue,check_in,check_out,visit_id,source\n"
+    for number, scan in enumerate(visits, start=1):
+        left = "" if scan.left is None else to_text(scan.left)
+        yield f"{scan.person},{scan.point.code},{to_text(scan.came)},{left},qs:{number:04},demo\n"
+
+
+def _counted(truyvet: Truyvet) -> tuple[dict[str, Commune], dict[str, Venue]]:
+    """The district's communes by code and its venues by code, counted from the events of the log."""
+    begin, end = start_of_day(WEEK[0]), start_of_day(add_days(WEEK[1], 1))
+    communes = {code: Commune() for code in commune_names()}
+    venues: dict[str, Venue] = {}
+    commune_of: dict[str, Commune] = {}
+    for event in truyvet.log.read_all(0, truyvet.log.head()):
+        data = json.loads(event.state)
+        if event.type == "Venue.Registered" and data["commune"] in communes:
+            commune = commune_of[str(event.stream)] = communes[data["commune"]]
+            venues[data["code"]] = Venue(data["name"], data["commune"])
+            commune.points += 1
+            commune.new_points += begin <= parse_instant(data["happened_at"]) < end
+        elif event.type == "Visit.CheckedIn" and data["venue"] in commune_of:
+            _count_scan(commune_of[data["venue"]], data, in_week=begin <= parse_instant(data["check_in"]) < end)
+    return communes, venues
+
+
+def _count_scan(commune: Commune, data: Mapping[str, str | None], *, in_week: bool) -> None:
+    commune.scans += 1
+    commune.week_scans += in_week
+    commune.missing_check_outs += data["check_out"] is None
+    commune.visitors.add(str(data["person"]))
+    if in_week:
+        commune.active.add(str(data["venue"]))
+
+
+def _show_communes(screen: Screen, communes: Mapping[str, Commune]) -> None:
+    names = commune_names()
+    rows = [
+        (
+            names[code], one.points, one.new_points, len(one.active), f"{one.scans:,}", one.week_scans,
+            len(one.visitors), f"{one.missing_check_outs / one.scans:.0%}",
+        )
+        for code, one in communes.items()
+    ]  # fmt: skip
+    every = list(communes.values())
+    sums = (
+        sum(one.points for one in every), sum(one.new_points for one in every),
+        sum(one.scans for one in every), sum(one.week_scans for one in every),
+    )  # fmt: skip
+    must(sums == (POINTS, NEW_POINTS, SCANS, WEEK_SCANS), "the log adds up to what the district reported")
+    must(all((communes[code].points, communes[code].scans) == REPORTED[code] for code in REPORTED), "so each commune")
+    missing = sum(one.missing_check_outs for one in every) / sums[2]
+    active, visitors = sum(len(one.active) for one in every), len(set().union(*(one.visitors for one in every)))
+    screen.table(
+        f"{units()[DISTRICT].name}, counted from the log; the week is {WEEK[0]:%-d} to {WEEK[1]:%-d %B %Y}",
+        ("commune", "#points", "#new", "#active", "#scans", "#in week", "#visitors", "#no check-out"),
+        rows,
+        ("district", sums[0], sums[1], active, f"{sums[2]:,}", f"{sums[3]:,}", visitors, f"{missing:.0%}"),
+    )
+    screen.say(
+        f"Sums as reported: {sums[0]} points, {sums[1]} of them new; {sums[2]:,} scans, {sums[3]:,} of them in the week."
+    )
+
+
+def _dates() -> CaseDates:
+    return CaseDates(onset=ONSET, isolated_at=ISOLATED_AT)
+
+
+def _index_person(truyvet: Truyvet, screen: Screen, visits: Iterable[Scan], window: Window) -> str:
+    """Someone with a rich contact list, not the richest: by FREQUENT and RICH; ties by name."""
+    begin, minimum = start_of_day(WEEK[0]), rule_set(RULES).min_minutes
+    often = Counter(scan.person for scan in visits if scan.came >= begin)
+    frequent = sorted(often, key=lambda person: (-often[person], person))[:FREQUENT]
+    lengths = {}
+    with screen.progress("looking for a case with a rich list", len(frequent)) as reached:
+        for number, person in enumerate(frequent, start=1):
+            found = truyvet.contacts.trace(person, window.start, window.end, min_minutes=minimum)
+            lengths[person] = len(found.contacts)
+            reached(number)
+    return sorted(frequent, key=lambda person: (-lengths[person], person))[RICH - 1]
+
+
+def _confirm(truyvet: Truyvet, screen: Screen, index: str) -> UUID:
+    recorded = truyvet.cases.confirm(index, _dates(), RULES)
+    truyvet.graph.catch_up()
+    rules = rule_set(RULES)
+    screen.say(f"{index} is confirmed.")
+    screen.lines([
+        ("onset", f"{ONSET:%-d %B %Y}, isolated on 12 November at 18:00"),
+        ("rule set", f"{rules.name}: from {rules.days_before} days before onset until isolation, contacts of any duration"),
+        ("source", rules.source),
+    ])  # fmt: skip
+    case_id: UUID = recorded.id
+    return case_id
+
+
+def _show_contacts(
+    screen: Screen, found: ContactList, exposing: Mapping[str, str], venues: Mapping[str, Venue]
+) -> None:
+    names, by_commune = commune_names(), defaultdict[str, Counter[str]](Counter)
+    for contact in found.contacts:
+        by_commune[venues[exposing[contact.person]].commune].update([f"F{contact.level}", certainty(contact)])
+    columns = ("F1", "F2", "certain", "possible")
+    total = sum(by_commune.values(), Counter[str]())
+    screen.table(
+        f"{total['F1']} F1 and {total['F2']} F2, by the commune of their first exposure",
+        ("commune", *(f"#{column}" for column in columns)),
+        [(names[code], *(by_commune[code][column] for column in columns)) for code in names if code in by_commune],
+        ("all", *(total[column] for column in columns)),
+    )
+    first = [contact for contact in found.contacts if contact.level == 1]
+    show_contacts(screen, "The F1, to be called first", first, VIET_NAM)
+    possible = next((contact.person for contact in found.contacts if not contact.certain), found.contacts[0].person)
+    show_evidence(screen, found, possible, VIET_NAM)
+
+
+def _show_network(screen: Screen, found: ContactList, venues: Mapping[str, Venue]) -> None:
+    """Whom the F2 hang on, and where it happened."""
+    graph = nx.DiGraph(found.graph())
+    levels = nx.get_node_attributes(graph, "level")
+    between = nx.betweenness_centrality(graph)
+    above = nx.immediate_dominators(graph, found.person)
+    only = Counter(above[person] for person in graph if levels[person] == 2)
+    reached = {person: sum(levels[q] == 2 for q in graph.successors(person)) for person in graph if levels[person] == 1}
+    central = sorted(reached, key=lambda person: (-between[person], person))[:_MOST_ROWS]
+    screen.table(
+        "The F1 through whom most F2 were exposed",
+        ("person", "#F2", "#only through them", "#share of shortest chains"),
+        [(person, reached[person], only[person], _share(between, levels, person)) for person in central],
+    )
+    people, encounters = defaultdict[str, set[str]](set), Counter(met.venue for met in found.encounters)
+    for met in found.encounters:
+        people[met.venue].add(met.contact)
+    busiest = sorted(people, key=lambda code: (-len(people[code]), code))[:_MOST_ROWS]
+    screen.table(
+        "The places where most were exposed",
+        ("place", "code", "#people", "#encounters"),
+        [(venues[code].name, code, len(people[code]), encounters[code]) for code in busiest],
+    )
+
+
+def _share(between: Mapping[str, float], levels: Mapping[str, int], person: str) -> str:
+    total = sum(between[other] for other, level in levels.items() if level == 1)
+    return f"{between[person] / total:.0%}" if total else "-"
+
+
+def _write(
+    found: ContactList, exposing: Mapping[str, str], venues: Mapping[str, Venue], graphml: Path, svg: Path
+) -> None:
+    """The contact graph with the places by name; the picture shows each person where they were first exposed."""
+    names, graph = commune_names(), found.graph()
+    for person, code in exposing.items():
+        graph.nodes[person]["commune"] = names[venues[code].commune]
+    for _, _, attributes in graph.edges(data=True):
+        venue = venues[attributes["venue"]]
+        attributes |= {"place": venue.name, "commune": names[venue.commune]}
+    nx.write_graphml(graph, graphml)
+    nodes = [Node(found.person, 0)] + [
+        Node(contact.person, contact.level, names[venues[exposing[contact.person]].commune], contact.certain)
+        for contact in found.contacts
+    ]
+    counts = Counter(contact.level for contact in found.contacts)
+    svg.write_text(
+        picture(
+            f"{units()[DISTRICT].name}: the contacts of {found.person}",
+            f"{counts[1]} F1 and {counts[2]} F2 under {RULES}, by the commune of first exposure. Simulated visitors.",
+            nodes,
+            [(met.infector, met.contact) for met in found.encounters],
+        ),
+        encoding="utf-8",
+    )
+
+
+def _when_and_where(met: Encounter) -> tuple[Seconds, Seconds, str, str, str]:
+    return met.start, met.end, met.infector, met.contact, met.venue
