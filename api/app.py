@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from application.cases import Cases
 from application.contacts import Contacts
+from application.imports import ImportRetraction
 from application.people import People
 from application.quarantines import Quarantines
 from application.venues import Venues
@@ -20,6 +21,7 @@ from infrastructure.follower import GraphFollower
 from infrastructure.imports import Imports
 from infrastructure.log import EventLog
 from infrastructure.postgres import PostgresUnavailable, local_postgres
+from infrastructure.registers import Registers
 from infrastructure.settings import Settings
 from infrastructure.vault import SealedVault, master_key
 
@@ -38,6 +40,8 @@ class Truyvet:
     cases: Cases
     quarantines: Quarantines
     imports: Imports
+    retraction: ImportRetraction
+    registers: Registers
     graph: GraphFollower
     contacts: Contacts
 
@@ -56,6 +60,7 @@ def open_truyvet(settings: Settings) -> Iterator[Truyvet]:
         prepare(database)
         truyvet = build(settings, database)
         stack.callback(truyvet.graph.stop)
+        stack.callback(truyvet.registers.stop)
         yield truyvet
 
 
@@ -89,7 +94,20 @@ def build(settings: Settings, database: Database) -> Truyvet:
     visits = Visits(log, people, venues, now)
     cases = Cases(log, people, now)
     quarantines = Quarantines(log, people, now)
-    imports = Imports(log, vault, people, venues, quarantines, now)
     graph = GraphFollower(log, settings.data_dir / "graph")
-    contacts = Contacts(log, graph, people, venues, cases)
-    return Truyvet(settings, database, log, vault, people, venues, visits, cases, quarantines, imports, graph, contacts)
+    return Truyvet(
+        settings=settings,
+        database=database,
+        log=log,
+        vault=vault,
+        people=people,
+        venues=venues,
+        visits=visits,
+        cases=cases,
+        quarantines=quarantines,
+        imports=Imports(log, vault, people, venues, quarantines, now),
+        retraction=ImportRetraction(log, vault, people, now),
+        registers=Registers(log),
+        graph=graph,
+        contacts=Contacts(log, graph, people, venues, cases),
+    )

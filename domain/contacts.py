@@ -138,7 +138,7 @@ def overlaps(
         if a.person != b.person and person in (None, a.person, b.person) and _is_long(shared, min_seconds):
             seconds = shared[1] - shared[0]
             found.append(Overlap(a.person, b.person, *shared, seconds, a.observed and b.observed, a.visits, b.visits))
-    return sorted(found, key=lambda o: (o.start, o.person_a, o.person_b, o.end, o.visits_a, o.visits_b))
+    return sorted(found, key=lambda o: (o.start, o.person_a, o.person_b, o.end, o.visits_a[-1], o.visits_b[-1]))
 
 
 def open_windows(
@@ -208,7 +208,7 @@ def _encounters_by_level(
             for met in _encounters(graph, person, own_windows, question.min_seconds):
                 if met.contact not in reached:
                     joining[met.contact].append(met)
-        levels.append({person: sorted(met, key=_when_and_where) for person, met in joining.items()})
+        levels.append({person: sorted(met, key=_in_order) for person, met in joining.items()})
         reached |= joining.keys()
         windows = {
             person: open_windows((met.start for met in encounters), confined.get(person, []), question.until)
@@ -266,8 +266,8 @@ def _stays_at(graph: nx.MultiGraph, node: tuple[str, Id]) -> list[Stay]:
     return [stay for _, _, stay in graph.edges(node, data="stay")] if node in graph else []
 
 
-def _when_and_where(met: Encounter) -> tuple[Id, ...]:
-    return met.start, met.end, met.infector, met.venue, met.infector_visits, met.contact_visits
+def _in_order(met: Encounter) -> tuple[Id, ...]:
+    return met.start, met.end, met.infector, met.infector_visits[-1], met.contact_visits[-1]
 
 
 def _imputed(met: Encounter) -> str:

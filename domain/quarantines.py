@@ -102,6 +102,8 @@ class Quarantine(BaseAggregate[UUID]):
     ) -> "Quarantine":
         """``reason`` comes sealed. Raises Refused when ``until`` is not after ``since``."""
         _check_order(since, until)
+        for text in (kind, place):
+            _check_text(text)
         return cls._create(
             cls.Assigned,
             id=stream,
@@ -166,3 +168,8 @@ class Quarantine(BaseAggregate[UUID]):
 def _check_order(since: Seconds, until: Seconds | None) -> None:
     if until is not None and until <= since:
         raise Refused("a quarantine ends after it begins")
+
+
+def _check_text(text: str | None) -> None:
+    if text is not None and not (0 < len(text) <= 200 and text.isprintable()):
+        raise Refused("the kind and place of a quarantine have 1 to 200 printable characters")

@@ -118,7 +118,7 @@ class Venue(BaseAggregate[UUID]):
             name=_checked_name(name),
             kind=kind,
             commune=commune,
-            address=address,
+            address=None if address is None else _checked_address(address),
             default_stay_minutes=checked_stay(stay),
         )
 
@@ -135,6 +135,12 @@ def checked_stay(minutes: Minutes) -> Minutes:
     if not 1 <= minutes <= LONGEST_DEFAULT_STAY:
         raise Refused(f"a default stay lasts 1 to {LONGEST_DEFAULT_STAY} minutes")
     return minutes
+
+
+def _checked_address(address: str) -> str:
+    if not address.strip() or len(address) > 400 or not address.isprintable():
+        raise Refused("a venue's address has 1 to 400 printable characters")
+    return address
 
 
 def _checked_name(name: str) -> str:

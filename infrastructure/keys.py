@@ -45,26 +45,22 @@ ADD: Final = """
 COPY implied_keys (key, stream, position) FROM STDIN (FORMAT BINARY)
 """
 
-TWICE: Final = """
--- Keys that two streams claim.
-SELECT min(position), max(position) FROM implied_keys GROUP BY key HAVING count(DISTINCT stream) > 1 ORDER BY 1, 2
-"""
-
 SETTLE: Final = """
 -- Who holds each key: the first who claimed it.
 CREATE TEMPORARY TABLE rightful_keys ON COMMIT DROP AS
 SELECT DISTINCT ON (key) key, stream, position FROM implied_keys ORDER BY key, position
 """
 
-MISSING: Final = """
--- Keys that should be there.
-SELECT position FROM rightful_keys LEFT JOIN keys USING (key) WHERE keys.key IS NULL ORDER BY position
+TWICE: Final = """
+-- Keys that a later event claims for another stream.
+SELECT rightful_keys.position, implied_keys.position FROM implied_keys JOIN rightful_keys USING (key)
+WHERE implied_keys.stream <> rightful_keys.stream ORDER BY 2
 """
 
 MISHELD: Final = """
--- Keys that another stream holds than should.
-SELECT position, keys.stream FROM rightful_keys JOIN keys USING (key) WHERE keys.stream <> rightful_keys.stream
-ORDER BY position
+-- Keys that are missing, or that another stream holds than should.
+SELECT position, keys.stream FROM rightful_keys LEFT JOIN keys USING (key)
+WHERE keys.stream IS DISTINCT FROM rightful_keys.stream ORDER BY position
 """
 
 STRAY: Final = """
@@ -154,10 +150,9 @@ class KeyTable:
     def differences(self) -> Iterator[str]:
         for first, last in self._rows(TWICE):
             yield f"the events at positions {first} and {last} claim the same key"
-        for (position,) in self._rows(MISSING):
-            yield f"the key of the event at position {position} is missing"
         for position, stream in self._rows(MISHELD):
-            yield f"the key of the event at position {position} is held by stream {stream}"
+            state = "is missing" if stream is None else f"is held by stream {stream}"
+            yield f"the key of the event at position {position} {state}"
         for (stream,) in self._rows(STRAY):
             yield f"stream {stream} holds a key that follows from no event"
 

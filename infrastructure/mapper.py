@@ -30,6 +30,15 @@ _NOT_STORED: Final = frozenset({"originator_id", "originator_version", "originat
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
+def _upcast(event_class: type[AggregateEvent], fields: dict[str, Any]) -> None:
+    """Bring what an older version stored to the present schema. Raises ValueError for a newer one than is known."""
+    schema, known = fields.pop("schema"), getattr(event_class, "class_version", 1)
+    if schema > known:
+        raise ValueError(f"schema {schema} is newer than {known}, the newest that this version of truyvet knows")
+    for version in range(schema, known):
+        getattr(event_class, f"upcast_v{version}_v{version + 1}")(fields)
+
+
 class EventMapper(Mapper[UUID]):
     """State is ``{"schema": 1, "happened_at": "2021-08-30T02:00:00Z", …the event's own fields}``."""
 
@@ -48,10 +57,7 @@ class EventMapper(Mapper[UUID]):
             event_class = EVENTS[stored_event.topic]
             fields = json.loads(stored_event.state)
             fields["timestamp"] = to_datetime(parse_instant(fields.pop("happened_at")))
-            schema = fields.pop("schema")
-            while schema < getattr(event_class, "class_version", 1):
-                getattr(event_class, f"upcast_v{schema}_v{schema + 1}")(fields)
-                schema += 1
+            _upcast(event_class, fields)
         except Exception as error:
             place = f"{stored_event.topic} {stored_event.originator_id} version {stored_event.originator_version}"
             raise MapperDeserialisationError(f"{place} cannot be read: {error!r}") from error

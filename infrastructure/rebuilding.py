@@ -72,6 +72,7 @@ def snapshot(connection: Connection[DictRow]) -> Iterator[None]:
     """One transaction that sees all tables as they are now, whatever others do meanwhile."""
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     with connection.transaction():
+        connection.execute(b"SET LOCAL work_mem = '64MB'")  # to sort and join the keys of millions of events
         yield
 
 

@@ -98,6 +98,7 @@ def opened(conninfo: str, data_dir: Path) -> Iterator[Truyvet]:
         truyvet = build(Settings(data_dir=data_dir, database_url=conninfo), database)
         yield truyvet
         truyvet.graph.stop()
+        truyvet.registers.stop()
     finally:
         database.close()
 

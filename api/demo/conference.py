@@ -90,14 +90,16 @@ def show(truyvet: Truyvet, screen: Screen) -> Shown:
     _record(truyvet, screen, visits, story.withheld)
     case_id = _confirm(truyvet, screen, story)
     before = _list(truyvet, case_id)
-    show_contacts(screen, f"F1 and F2 of {story.index}, at position {before.position}", before.contacts, _NICE)
-    show_evidence(screen, before, _first_of_level(before, 2), _NICE)
-    position = _check_out(truyvet, screen, story)
-    after = _list(truyvet, case_id)
-    _show_changes(screen, _list(truyvet, case_id, position - 1), after, before)
-    show_evidence(screen, after, story.withheld.person, _NICE)
+    title = f"F1 and F2 of {story.index}, at position {before.position}"
+    show_contacts(screen, title, before.contacts, _NICE)
+    show_evidence(screen, before, _first_of_level(before, 2), rule_set(RULES), _NICE)
+    _check_out(truyvet, screen, story)
+    after, as_of_before = _list(truyvet, case_id), _list(truyvet, case_id, before.position)
+    must(as_of_before.contacts == before.contacts, "the list as of before is the one that was given before")
+    _show_changes(screen, as_of_before, after)
+    show_evidence(screen, after, story.withheld.person, rule_set(RULES), _NICE)
     window = truyvet.cases.get(case_id).window
-    return Shown(case_id, story.index, window.start, window.end or visits[-1].check_in, position - 1)
+    return Shown(case_id, story.index, window.start, window.end or visits[-1].check_in, before.position)
 
 
 def read_visits() -> list[KnownVisit]:
@@ -185,7 +187,7 @@ def _confirm(truyvet: Truyvet, screen: Screen, story: Plan) -> UUID:
         ("rule set", f"{rules.name}: contacts of {rules.min_minutes} minutes or more"),
         ("window", f"{_time(window.start)} to {closes} ({rules.days_before} days before onset, 00:00 in Viet Nam)"),
         ("source", rules.source),
-    ])
+    ])  # fmt: skip
     case_id: UUID = recorded.id
     return case_id
 
@@ -195,8 +197,7 @@ def _list(truyvet: Truyvet, case_id: UUID, as_of: int | None = None) -> ContactL
     return truyvet.contacts.of_case(case_id, as_of=as_of, evidence=True)
 
 
-def _check_out(truyvet: Truyvet, screen: Screen, story: Plan) -> int:
-    """The position at which the late check-out entered the log."""
+def _check_out(truyvet: Truyvet, screen: Screen, story: Plan) -> None:
     late = story.withheld
     recorded = truyvet.visits.check_out(late.visit, late.check_out, Provenance(source=SOURCE))
     taken_to_end = late.check_in + DEFAULT_STAY[KIND] * 60
@@ -205,7 +206,6 @@ def _check_out(truyvet: Truyvet, screen: Screen, story: Plan) -> int:
         f" {_time(late.check_in)}, was taken to have left at {_time(taken_to_end)}, and left at"
         f" {_time(late.check_out or 0)}. {story.index} came in at {_time(story.met.check_in)}."
     )
-    return recorded.position
 
 
 def changes(before: ContactList, after: ContactList) -> list[Change]:
@@ -215,22 +215,20 @@ def changes(before: ContactList, after: ContactList) -> list[Change]:
     return [Change(person, then.get(person), now.get(person)) for person in [*now, *(then.keys() - now.keys())]]
 
 
-def _show_changes(screen: Screen, as_of_before: ContactList, after: ContactList, seen_before: ContactList) -> None:
-    """``seen_before`` is what was answered then: the answer as of then must be the same."""
-    must(as_of_before.contacts == seen_before.contacts, "the list as of before is the one that was given before")
-    found = changes(as_of_before, after)
+def _show_changes(screen: Screen, before: ContactList, after: ContactList) -> None:
+    found = changes(before, after)
     must(any(change.words for change in found), "the late check-out changes the list")
     screen.table(
-        f"The list as of position {as_of_before.position}, and the list now, at position {after.position}",
-        ("person", "then", "#minutes", "certainty", "now", "#minutes", "certainty", "what changed"),
+        f"The list as of position {before.position}, and the list now, at position {after.position}",
+        ("person", "then", "#min", "certainty", "now", "#min", "certainty", "change"),
         [(change.person, *_cells(change.before), *_cells(change.after), change.words or "-") for change in found],
     )
-    gained, lost = [c for c in found if c.before is None], [c for c in found if c.after is None]
+    added, removed = [c for c in found if c.before is None], [c for c in found if c.after is None]
     revised = [c for c in found if c.before and c.after and c.words]
+    unchanged = len(found) - len(added) - len(removed) - len(revised)
     screen.say(
-        f"Added {len(gained)}, removed {len(lost)}, revised {len(revised)}, unchanged"
-        f" {len(found) - len(gained) - len(lost) - len(revised)}. Nothing was overwritten: the list as of"
-        f" position {as_of_before.position} is still the one that was given then."
+        f"Added {len(added)}, removed {len(removed)}, revised {len(revised)}, unchanged {unchanged}. Nothing was"
+        f" overwritten: the list as of position {before.position} is still the one that was given then."
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from api.demo.screen import Screen, must
 from application.contacts import ContactList
 from domain.contacts import Contact, Encounter
+from domain.rules import RuleSet
 from domain.times import Seconds
 
 _MOST_ENCOUNTERS: Final = 3
@@ -26,25 +27,44 @@ def show_contacts(screen: Screen, title: str, contacts: Iterable[Contact], zone:
     )  # fmt: skip
 
 
-def show_evidence(screen: Screen, found: ContactList, person: str, zone: tzinfo) -> None:
-    """Through which visits, how long, and which ends of stays nobody saw; the longest encounters first."""
+def show_evidence(screen: Screen, found: ContactList, person: str, rules: RuleSet, zone: tzinfo) -> None:
+    """Through which visits, how long, which check-outs nobody saw, by which clause; the longest encounters first."""
     met = found.evidence()[person]
     must(bool(met), f"there is evidence for {person}")
-    level = next(contact.level for contact in found.contacts if contact.person == person)
+    contact = next(contact for contact in found.contacts if contact.person == person)
     shown = sorted(met, key=lambda encounter: (-encounter.seconds, encounter.infector))[:_MOST_ENCOUNTERS]
-    some = f", the longest {len(shown)} of {len(met)} encounters" if len(met) > len(shown) else ""
+    some = f": the longest {len(shown)} of {len(met)} encounters" if len(met) > len(shown) else ""
     screen.table(
-        f"Why {person} is F{level}{some}",
-        (f"F{level - 1}", "at", "from", "to", "#min", "visits", "check-outs"),
+        f"Why {person} is F{contact.level}, {certainty(contact)}{some}",
+        ("#min", "together", "evidence"),
         [
             (
-                encounter.infector, encounter.venue, day_and_time(encounter.start, zone), time(encounter.end, zone),
-                encounter.seconds // 60, ", ".join((*encounter.infector_visits, *encounter.contact_visits)),
-                _check_outs(encounter),
+                encounter.seconds // 60,
+                f"{day_and_time(encounter.start, zone)} - {time(encounter.end, zone)}",
+                _words(encounter, contact.level - 1),
             )
             for encounter in shown
         ],
-    )  # fmt: skip
+    )
+    at_least = f"{rules.min_minutes} minutes or more" if rules.min_minutes else "of any duration"
+    screen.console.print(f"Rule set {rules.name}: encounters {at_least}. {rules.source}.")
+
+
+def _words(met: Encounter, level: int) -> str:
+    visits = " and ".join("+".join(map(str, ids)) for ids in (met.infector_visits, met.contact_visits))
+    return f"with F{level} {met.infector} at {met.venue}, visits {visits}, {_check_outs(met)}"
+
+
+def _check_outs(met: Encounter) -> str:
+    match met.infector_observed, met.contact_observed:
+        case True, True:
+            return "both check-outs seen"
+        case True, False:
+            return "own check-out missing, its time imputed"
+        case False, True:
+            return f"check-out of {met.infector} missing, its time imputed"
+        case _:
+            return "both check-outs missing, their times imputed"
 
 
 def minutes(contact: Contact) -> int:
@@ -62,15 +82,3 @@ def day_and_time(instant: Seconds, zone: tzinfo) -> str:
 
 def time(instant: Seconds, zone: tzinfo) -> str:
     return f"{datetime.fromtimestamp(instant, zone):%H:%M:%S}"
-
-
-def _check_outs(met: Encounter) -> str:
-    match met.infector_observed, met.contact_observed:
-        case True, True:
-            return "both seen"
-        case True, False:
-            return "own missing"
-        case False, True:
-            return "other's missing"
-        case _:
-            return "both missing"

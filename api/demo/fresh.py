@@ -6,7 +6,8 @@ import shutil
 import time
 from pathlib import Path
 
-from domain.errors import Refused
+from domain.errors import Refused, Unavailable
+from infrastructure.postgres import PostgresUnavailable
 from infrastructure.postgres.places import IN_PLACE_OF_HOME, Home, locked
 
 MARKER = "made-by-truyvet-demo"
@@ -21,10 +22,13 @@ def fresh_data_dir(path: Path) -> Path:
     """``path``, new and empty but for the marker. Raises Refused for a directory that is not ours, or in use."""
     if path.is_symlink() or (path.exists() and not _is_ours(path)):
         raise Refused(f"{path} is there already and was not made by the demo: move it away, or choose another --output")
-    if path.exists():
-        _delete(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Home.at(path)  # makes it private, and passable for the local server where that runs as another user
+    try:
+        if path.exists():
+            _delete(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Home.at(path)  # makes it private, and passable for the local server where that runs as another user
+    except PostgresUnavailable as error:
+        raise Unavailable(str(error)) from error
     (path / MARKER).write_text("truyvet demo deletes this directory when it runs again.\n")
     return path
 

@@ -10,13 +10,16 @@ from typing import Final
 SIZE: Final = 1000
 """Width and height of the drawing, in its own units."""
 
-_CENTRE = (500.0, 525.0)
-_RINGS: Mapping[int, float] = {0: 0.0, 1: 165.0, 2: 320.0}
-_NEXT_RING = 130.0  # between levels beyond the second
-_ROW = 17.0  # between the rows of a ring that is full
+_CENTRE = (500.0, 500.0)
+_RINGS: Mapping[int, float] = {0: 0.0, 1: 180.0, 2: 345.0}
+_NEXT_RING = 60.0  # between levels beyond the second
+_ROW = 18.0  # between the rows of a ring that is full
 _RADIUS: Mapping[int, float] = {0: 15.0, 1: 9.0}
-_SMALL_RADIUS = 5.5
+_SMALL_RADIUS = 6.5
+_WIDTH: Mapping[int, float] = {1: 38.0}  # that somebody takes on a ring, a name included
+_SMALL_WIDTH = 16.0
 _GAP = 0.06  # radians between sectors
+_TOP = 0.08  # radians on either side of the top, where the rings are named
 _COLOURS = (
     "#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377",
     "#ee7733", "#009988", "#332288", "#997700", "#cc3311", "#777777",
@@ -60,8 +63,8 @@ def picture(title: str, subtitle: str, nodes: Sequence[Node], edges: Iterable[tu
         *_legend(nodes, colours),
     ]
     return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIZE} {SIZE}" width="{SIZE}" height="{SIZE}"'
-        f' role="img" font-family="DejaVu Sans, Noto Sans, Arial, sans-serif">',
+        '<svg xmlns="http://www.w3.org/2000/svg" role="img" font-family="DejaVu Sans, Noto Sans, Arial, sans-serif"',
+        f'  viewBox="0 0 {SIZE} {SIZE}" width="{SIZE}" height="{SIZE}">',
         f"<title>{escape(title)}</title>",
         f"<desc>{escape(subtitle)}</desc>",
         f'<rect width="{SIZE}" height="{SIZE}" fill="#ffffff"/>',
@@ -90,7 +93,7 @@ def _places(nodes: Sequence[Node], pairs: Sequence[tuple[str, str]], groups: Seq
             members = [node for node in nodes if node.level == level and node.group == group]
             middle = sum(sectors[group]) / 2
             members.sort(key=lambda node: (_direction(infectors[node.name], places, middle), node.name))
-            places |= _along(members, _ring(level), *sectors[group])
+            places |= _along(members, level, *sectors[group])
     return places
 
 
@@ -98,13 +101,13 @@ def _sectors(nodes: Sequence[Node], groups: Sequence[str]) -> dict[str, tuple[fl
     """Where each group begins and ends, in radians clockwise from the top: as wide as its fullest ring needs."""
     at = Counter((node.group, node.level) for node in nodes)
     levels = {node.level for node in nodes} - {0}
-    needs = {group: max(at[group, level] / _ring(level) for level in levels) + 0.004 for group in groups}
-    gap = _GAP if len(groups) > 1 else 0.0
-    scale = (2 * math.pi - gap * len(groups)) / (sum(needs.values()) or 1)
-    sectors, begin = {}, 0.0
+    needs = {group: max(at[group, level] * _width(level) / _ring(level) for level in levels) for group in groups}
+    room = 2 * math.pi - 2 * _TOP - _GAP * max(0, len(groups) - 1)
+    scale = room / (sum(needs.values()) or 1)
+    sectors, begin = {}, _TOP
     for group in groups:
         sectors[group] = (begin, begin + needs[group] * scale)
-        begin = sectors[group][1] + gap
+        begin = sectors[group][1] + _GAP
     return sectors
 
 
@@ -116,18 +119,22 @@ def _direction(infectors: Iterable[str], places: Mapping[str, Place], otherwise:
     return math.atan2(sum(map(math.sin, angles)), sum(map(math.cos, angles))) % (2 * math.pi)
 
 
-def _along(members: Sequence[Node], radius: float, begin: float, end: float) -> Iterator[tuple[str, Place]]:
+def _along(members: Sequence[Node], level: int, begin: float, end: float) -> Iterator[tuple[str, Place]]:
     """Evenly over the sector, in as many rows as they need not to touch."""
-    room = max(1, int((end - begin) * radius / (2.4 * _SMALL_RADIUS)))
+    room = max(1, int((end - begin) * _ring(level) / _width(level)))
     rows = -(-len(members) // room)
     for number, node in enumerate(members):
         angle = begin + (end - begin) * (number + 0.5) / len(members)
-        distance = radius + _ROW * (number % rows)
+        distance = _ring(level) + _ROW * (number % rows)
         yield node.name, Place(_CENTRE[0] + distance * math.sin(angle), _CENTRE[1] - distance * math.cos(angle), angle)
 
 
 def _ring(level: int) -> float:
     return _RINGS.get(level, _RINGS[2] + _NEXT_RING * (level - 2))
+
+
+def _width(level: int) -> float:
+    return _WIDTH.get(level, _SMALL_WIDTH)
 
 
 def _radius(level: int) -> float:
@@ -157,7 +164,7 @@ def _edges(
         bend = (_CENTRE[0] + 0.75 * ((a.x + b.x) / 2 - _CENTRE[0]), _CENTRE[1] + 0.75 * ((a.y + b.y) / 2 - _CENTRE[1]))
         yield (
             f'<path d="M{a.x:.1f} {a.y:.1f}Q{bend[0]:.1f} {bend[1]:.1f} {b.x:.1f} {b.y:.1f}" fill="none"'
-            f' stroke="{colours.get(groups[contact], _INDEX_COLOUR)}" stroke-opacity="0.35" stroke-width="0.9"/>'
+            f' stroke="{colours.get(groups[contact], _INDEX_COLOUR)}" stroke-opacity="0.5" stroke-width="1"/>'
         )
 
 
@@ -174,15 +181,24 @@ def _dots(nodes: Sequence[Node], places: Mapping[str, Place], colours: Mapping[s
 
 
 def _labels(nodes: Sequence[Node], places: Mapping[str, Place]) -> Iterator[str]:
-    """The levels: on the dot of F0, on the rings of the others; a white edge keeps them legible."""
-    style = 'text-anchor="middle" font-weight="bold" paint-order="stroke" stroke="#ffffff" stroke-width="4"'
+    """Name F0, the F1 by the end of their names, and the rings by their level."""
     for node in nodes:
+        place = places[node.name]
         if node.level == 0:
-            place = places[node.name]
-            yield f'<text x="{place.x:.1f}" y="{place.y - 22:.1f}" font-size="14" {style}>{escape(node.name)}</text>'
+            yield from _haloed(node.name, place.x, place.y - 24, 14, "#000000")
+        elif node.level == 1:
+            away = _radius(1) + 14
+            x, y = place.x + away * math.sin(place.angle), place.y - away * math.cos(place.angle) + 4
+            yield from _haloed(node.name.rpartition(":")[2], x, y, 12, "#000000")
     for level in sorted({node.level for node in nodes} - {0}):
-        top = _CENTRE[1] - _ring(level) + 4
-        yield f'<text x="{_CENTRE[0]:.1f}" y="{top:.1f}" font-size="15" fill="#666666" {style}>F{level}</text>'
+        yield from _haloed(f"F{level}", _CENTRE[0], _CENTRE[1] - _ring(level) + 5, 16, "#666666")
+
+
+def _haloed(text: str, x: float, y: float, size: int, fill: str) -> Iterator[str]:
+    """Twice: a white edge below the letters keeps them legible, in every viewer."""
+    where = f'x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="bold" text-anchor="middle"'
+    yield f'<text {where} fill="#ffffff" stroke="#ffffff" stroke-width="4">{escape(text)}</text>'
+    yield f'<text {where} fill="{fill}">{escape(text)}</text>'
 
 
 def _legend(nodes: Sequence[Node], colours: Mapping[str, str]) -> Iterator[str]:
@@ -190,7 +206,7 @@ def _legend(nodes: Sequence[Node], colours: Mapping[str, str]) -> Iterator[str]:
     levels = sorted({node.level for node in nodes} - {0})
     at = Counter((node.group, node.level) for node in nodes)
     for number, (group, colour) in enumerate(colours.items()):
-        x, y = 30 + 240 * (number % 4), 920 + 21 * (number // 4)
+        x, y = 30 + 240 * (number % 4), 912 + 21 * (number // 4)
         counts = " + ".join(f"{at[group, level]} F{level}" for level in levels if at[group, level])
         yield f'<circle cx="{x + 6}" cy="{y - 5}" r="6" fill="{colour}"/>'
         yield f'<text x="{x + 18}" y="{y}" font-size="13">{escape(group)}: {counts}</text>'

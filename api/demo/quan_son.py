@@ -7,7 +7,7 @@ import io
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,11 +18,23 @@ import networkx as nx
 
 from api.app import Truyvet
 from api.demo.district import (
-    DISTRICT, NEW_POINTS, POINTS, REPORTED, SCANS, SEED, WEEK, WEEK_SCANS, Point, Scan, commune_names, points, scans,
-)  # fmt: skip
+    DISTRICT,
+    NEW_POINTS,
+    POINTS,
+    REPORTED,
+    SCANS,
+    SEED,
+    WEEK,
+    WEEK_SCANS,
+    Point,
+    Scan,
+    commune_names,
+    points,
+    scans,
+)
 from api.demo.evidence import certainty, show_contacts, show_evidence
 from api.demo.picture import Node, picture
-from api.demo.screen import Screen, must
+from api.demo.screen import Row, Screen, must
 from application.contacts import ContactList
 from application.provenance import LOCAL
 from domain.contacts import Encounter
@@ -47,7 +59,7 @@ _MOST_ROWS = 5
 
 @dataclass(slots=True)
 class Commune:
-    """What the log says of one commune."""
+    """What the log says of one commune; ``active`` are the points with scans in the week."""
 
     points: int = 0
     new_points: int = 0
@@ -162,32 +174,40 @@ def _count_scan(commune: Commune, data: Mapping[str, str | None], *, in_week: bo
 
 
 def _show_communes(screen: Screen, communes: Mapping[str, Commune]) -> None:
-    names = commune_names()
-    rows = [
-        (
-            names[code], one.points, one.new_points, len(one.active), f"{one.scans:,}", one.week_scans,
-            len(one.visitors), f"{one.missing_check_outs / one.scans:.0%}",
-        )
-        for code, one in communes.items()
-    ]  # fmt: skip
-    every = list(communes.values())
-    sums = (
-        sum(one.points for one in every), sum(one.new_points for one in every),
-        sum(one.scans for one in every), sum(one.week_scans for one in every),
-    )  # fmt: skip
+    names, total = commune_names(), _total(communes.values())
+    sums = (total.points, total.new_points, total.scans, total.week_scans)
     must(sums == (POINTS, NEW_POINTS, SCANS, WEEK_SCANS), "the log adds up to what the district reported")
     must(all((communes[code].points, communes[code].scans) == REPORTED[code] for code in REPORTED), "so each commune")
-    missing = sum(one.missing_check_outs for one in every) / sums[2]
-    active, visitors = sum(len(one.active) for one in every), len(set().union(*(one.visitors for one in every)))
     screen.table(
         f"{units()[DISTRICT].name}, counted from the log; the week is {WEEK[0]:%-d} to {WEEK[1]:%-d %B %Y}",
         ("commune", "#points", "#new", "#active", "#scans", "#in week", "#visitors", "#no check-out"),
-        rows,
-        ("district", sums[0], sums[1], active, f"{sums[2]:,}", f"{sums[3]:,}", visitors, f"{missing:.0%}"),
+        [_row(names[code], commune) for code, commune in communes.items()],
+        _row("district", total),
     )
     screen.say(
-        f"Sums as reported: {sums[0]} points, {sums[1]} of them new; {sums[2]:,} scans, {sums[3]:,} of them in the week."
+        f"Sums as reported: {total.points} points, {total.new_points} of them new; {total.scans:,} scans,"
+        f" {total.week_scans:,} of them in the week."
     )
+
+
+def _total(communes: Collection[Commune]) -> Commune:
+    """A visitor of several communes is one visitor."""
+    return Commune(
+        points=sum(one.points for one in communes),
+        new_points=sum(one.new_points for one in communes),
+        scans=sum(one.scans for one in communes),
+        week_scans=sum(one.week_scans for one in communes),
+        missing_check_outs=sum(one.missing_check_outs for one in communes),
+        visitors=set().union(*(one.visitors for one in communes)),
+        active=set().union(*(one.active for one in communes)),
+    )
+
+
+def _row(name: str, one: Commune) -> Row:
+    return (
+        name, one.points, one.new_points, len(one.active), f"{one.scans:,}", f"{one.week_scans:,}", len(one.visitors),
+        f"{one.missing_check_outs / one.scans:.0%}",
+    )  # fmt: skip
 
 
 def _dates() -> CaseDates:
@@ -215,7 +235,7 @@ def _confirm(truyvet: Truyvet, screen: Screen, index: str) -> UUID:
     screen.say(f"{index} is confirmed.")
     screen.lines([
         ("onset", f"{ONSET:%-d %B %Y}, isolated on 12 November at 18:00"),
-        ("rule set", f"{rules.name}: from {rules.days_before} days before onset until isolation, contacts of any duration"),
+        ("rule set", f"{rules.name}: from {rules.days_before} days before onset until isolation"),
         ("source", rules.source),
     ])  # fmt: skip
     case_id: UUID = recorded.id
@@ -239,7 +259,7 @@ def _show_contacts(
     first = [contact for contact in found.contacts if contact.level == 1]
     show_contacts(screen, "The F1, to be called first", first, VIET_NAM)
     possible = next((contact.person for contact in found.contacts if not contact.certain), found.contacts[0].person)
-    show_evidence(screen, found, possible, VIET_NAM)
+    show_evidence(screen, found, possible, rule_set(RULES), VIET_NAM)
 
 
 def _show_network(screen: Screen, found: ContactList, venues: Mapping[str, Venue]) -> None:

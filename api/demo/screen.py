@@ -47,15 +47,18 @@ class Screen:
             grid.add_row(*row)
         self.console.print(grid)
 
-    def commands(self, lines: Iterable[str]) -> None:
+    def command(self, line: str) -> None:
         """To be copied: never wrapped."""
-        for line in lines:
-            self.console.print(f"  {line}", soft_wrap=True)
+        self.console.print(f"  {line}", soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Row], total: Row | None = None) -> None:
         """``columns`` that hold numbers begin with ``#``, which is not shown: they are aligned on the right."""
-        lines = box.SIMPLE_HEAD if self.is_terminal else box.ASCII2
-        table = Table(title=title, title_justify="left", title_style="bold", box=lines, show_edge=False, pad_edge=False)
+        table = Table(
+            box=box.SIMPLE_HEAD if self.is_terminal else box.ASCII2,
+            padding=(0, 1, 0, 0) if self.is_terminal else (0, 1),
+            show_edge=False,
+            pad_edge=False,
+        )
         for column in columns:
             justify: Literal["left", "right"] = "right" if column.startswith("#") else "left"
             table.add_column(column.removeprefix("#"), justify=justify, overflow="fold")
@@ -64,6 +67,7 @@ class Screen:
         if total is not None:
             table.add_row(*map(str, total), style="bold")
         self.console.print()
+        self.console.print(title, style="bold")
         self.console.print(table)
 
     @contextmanager

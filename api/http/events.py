@@ -30,7 +30,7 @@ from api.http.lists import (
     stream,
 )
 from api.http.problems import OUTAGES, problems
-from api.http.words import Answer, Digits, PathUuid, Position
+from api.http.words import Answer, Digits, NewUuid, Position
 from domain.errors import Malformed
 from infrastructure.log import EventLog, RecordedEvent
 from infrastructure.mapper import EVENTS as TYPES
@@ -105,7 +105,7 @@ def events(
     listing: List,
     after: Annotated[Position, Digits] = 0,
     type: Annotated[EventType | None, Query()] = None,  # noqa: A002 # the contract's word
-    stream: Annotated[PathUuid | None, Query()] = None,
+    stream: Annotated[NewUuid | None, Query()] = None,
     last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,18}$")] = None,
 ) -> Response:
     """In the order of positions. `Accept: text/event-stream` follows the log live, from `Last-Event-ID` if given."""

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any
+from uuid import UUID
 
 import anyio
 from anyio import from_thread, to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -37,6 +39,7 @@ class RejectAnswer(Answer):
 class ImportAnswer(Answer):
     """`read = recorded + completed + duplicates + rejected`; `rejects` are the first thousand refused lines."""
 
+    import_id: UUID | None = Field(None, description="null when the file brought nothing new")
     read: int
     recorded: int
     completed: int
@@ -106,17 +109,16 @@ Turn = Annotated[anyio.CapacityLimiter, Depends(_turn)]
 
 
 def _body(columns: str, line: str) -> dict[str, Any]:
-    text = {"schema": {"type": "string"}}
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    content: dict[str, Any] = dict.fromkeys(_KINDS, binary)
-    content["text/csv"] = text | {"example": f"{columns}\n{line}\n"}
-    content["application/x-ndjson"] = text
+    """A file is no value with a schema: it is read line by line, and each line is taken or refused."""
+    content: dict[str, dict[str, Any]] = {kind: {"schema": {}} for kind in _KINDS}
+    content["text/csv"]["example"] = f"{columns}\n{line}\n"
     return {"requestBody": {"required": True, "content": content}}
 
 
 @router.post(
     "/visits",
     response_model=ImportAnswer,
+    response_model_exclude_unset=True,
     responses=problems(413, 415),
     openapi_extra=_body(
         "person,venue,check_in,check_out",
@@ -145,6 +147,7 @@ async def visits(
 @router.post(
     "/quarantines",
     response_model=ImportAnswer,
+    response_model_exclude_unset=True,
     responses=problems(413, 415),
     openapi_extra=_body("person,from,until", "ref:ABC-1,2021-08-30T09:00:00+07:00,"),
 )

@@ -153,10 +153,16 @@ def _blocks(lines: Iterator[str]) -> Iterator[bytes]:
 
 def accepted(request: Request, offers: Sequence[str]) -> str:
     """The offer that the Accept header likes best; the first one when it likes none or all the same."""
-    wishes = [_wish(part) for part in request.headers.get("accept", "*/*").split(",")]
-    liked = [(max((q for kind, q in wishes if kind in (offer, "*/*")), default=0.0), offer) for offer in offers]
-    named = [(q + 0.0001 * any(kind == offer for kind, _ in wishes), offer) for q, offer in liked]
-    return max(named, key=lambda rated: rated[0])[1]
+    wishes = dict(_wish(part) for part in request.headers.get("accept", "*/*").split(","))
+    return max(offers, key=lambda offer: _liking(offer, wishes))
+
+
+def _liking(offer: str, wishes: Mapping[str, float]) -> tuple[float, int]:
+    """How much, and how expressly; the most express wish counts."""
+    for expressly, pattern in ((2, offer), (1, offer.partition("/")[0] + "/*"), (0, "*/*")):
+        if pattern in wishes:
+            return wishes[pattern], expressly
+    return 0.0, 0
 
 
 def _wish(part: str) -> tuple[str, float]:

@@ -42,8 +42,8 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, workers
     _refuse_outside(host)
     if workers < 1:
         raise Malformed("the number of workers is at least 1")
-    _log_to_stderr()
     with _ending_at_once(), _listening(host, port) as listener:
+        _log_to_stderr()
         _announce(listener)
         if workers == 1:
             with following(settings) as truyvet:

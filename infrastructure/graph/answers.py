@@ -114,7 +114,7 @@ def answer(
     return TraceColumns(
         position, people, venues, person, depth, exposed_at, encounters, seconds,
         _is_certain(person, depth, certain, len(people)), via_first, via,
-        None if stays is None else EvidenceColumns(stays, _evidence(levels, people, place)),
+        None if stays is None else EvidenceColumns(stays, _evidence(levels, people, place, stays)),
     )  # fmt: skip
 
 
@@ -135,12 +135,15 @@ def _via(levels: list[Level], people: Ids, place: Array, contacts: int) -> tuple
     return first, people.number[(ordered & np.uint64(2**32 - 1)).astype(np.int64)]
 
 
-def _evidence(levels: list[Level], people: Ids, place: Array) -> Encounters:
+def _evidence(levels: list[Level], people: Ids, place: Array, stays: Stays) -> Encounters:
     types = (np.uint32,) * 5 + (np.int64,) * 2 + (bool,) * 2
     nothing = tuple(np.empty(0, kind) for kind in types)
     found = [level.evidence for level in levels if level.evidence is not None]
     together = Encounters(*map(np.concatenate, zip(nothing, *found, strict=True)))
-    order = np.lexsort((people.rank[together.infector], together.end, together.start, place[together.contact]))
+    by_visit = [stays.column("visit", stay) for stay in (together.contact_stay, together.infector_stay)]
+    order = np.lexsort(
+        (*by_visit, people.rank[together.infector], together.end, together.start, place[together.contact])
+    )
     return Encounters(*(column[order] for column in together))
 
 

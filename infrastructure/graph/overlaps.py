@@ -28,7 +28,8 @@ def overlaps(
     a_first = people.rank[who[one]] < people.rank[who[other]]
     a, b = np.where(a_first, one, other), np.where(a_first, other, one)
     begin, finish = np.maximum(since[a], since[b]), np.minimum(until[a], until[b])
-    order = np.lexsort((finish, people.rank[who[b]], people.rank[who[a]], begin))
+    visit = stays.column("visit", stay)
+    order = np.lexsort((visit[b], visit[a], finish, people.rank[who[b]], people.rank[who[a]], begin))
     a, b = a[order], b[order]
     return OverlapColumns(
         stays.position, people, stays, who[a], who[b], begin[order], finish[order],

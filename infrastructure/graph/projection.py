@@ -74,7 +74,9 @@ def read(events: Sequence[LoggedEvent]) -> Facts:
 
 _VISIT: Final = frozenset({Visit.CheckedIn.TOPIC, Visit.CheckedOut.TOPIC, Visit.Corrected.TOPIC, Visit.Retracted.TOPIC})
 _STAY: Final = frozenset({Venue.Registered.TOPIC, Venue.DefaultStayChanged.TOPIC})
-_QUARANTINE: Final = frozenset({Quarantine.Assigned.TOPIC, Quarantine.Extended.TOPIC, Quarantine.Released.TOPIC})
+_QUARANTINE: Final = frozenset({
+    Quarantine.Assigned.TOPIC, Quarantine.Extended.TOPIC, Quarantine.Released.TOPIC, Quarantine.Withdrawn.TOPIC,
+})  # fmt: skip
 
 
 def _read(events: Sequence[LoggedEvent]) -> Facts:
@@ -117,13 +119,15 @@ def _stays(events: Sequence[LoggedEvent]) -> StayFacts:
 
 
 def _quarantines(events: Sequence[LoggedEvent]) -> QuarantineFacts:
+    """A withdrawn one is as if it never began."""
     states = _states(events)
+    begun = [event.topic != Quarantine.Withdrawn.TOPIC for event in events]
     return QuarantineFacts(
         _positions(events),
         _streams(events),
         _uuids([state["person"] for state in states]),
-        _instants([state["since"] for state in states]),
-        _instants_or_forever([state["until"] for state in states]),
+        _instants_or_forever([state["since"] if has_begun else None for has_begun, state in zip(begun, states, strict=True)]),
+        _instants_or_forever([state["until"] if has_begun else None for has_begun, state in zip(begun, states, strict=True)]),
     )
 
 

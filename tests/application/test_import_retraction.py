@@ -170,7 +170,7 @@ def test_an_import_that_never_ended_is_retracted_up_to_the_head(
     truyvet: Truyvet, retraction: ImportRetraction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("infrastructure.imports._Recorded.complete", lambda *_: None)
+        patch.setattr("infrastructure.imports.recorded.RecordedImport.complete", lambda *_: None)
         import_id = imported(truyvet, "ref:ann,cafe,2021-08-30T09:00:00Z,,v1")
     retraction.retract(import_id)
     assert truyvet.visits.get("v1").retracted

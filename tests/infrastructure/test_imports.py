@@ -22,7 +22,8 @@ from application.provenance import LOCAL
 from domain.people import Person
 from domain.times import LATEST, to_text
 from domain.visits import Visit
-from infrastructure.imports import Outcome, encode_check_in, encode_registered
+from infrastructure.imports import Outcome
+from infrastructure.imports.encoding import encode_check_in, encode_registered
 from infrastructure.lines import LONGEST_LINE, Unreadable
 from infrastructure.mapper import EventMapper
 

@@ -95,6 +95,15 @@ def test_views_that_lag_are_no_damage(morning: Truyvet) -> None:
     assert findings(morning) == []
 
 
+def test_batches_do_not_show(morning: Truyvet, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = rebuilt(morning)
+    for batch in ("registers.projection.BATCH", "verification.BATCH", "verification._BATCH", "rebuilding._BATCH"):
+        monkeypatch.setattr(f"infrastructure.{batch}", 2)
+    monkeypatch.setattr("infrastructure.follower._BATCH", 2)
+    assert rebuilt(morning) == whole
+    assert findings(morning) == []
+
+
 @pytest.mark.parametrize("position", [1, 3, 5, 6, 7])
 def test_an_event_that_was_deleted_is_missing(morning: Truyvet, position: int) -> None:
     execute(morning, "DELETE FROM events WHERE notification_id = %s", position)

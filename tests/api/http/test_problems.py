@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from api.http import create_app, health
 from application.log import Raced
 from domain.errors import TruyvetError
+from infrastructure.follower import Status
 from tests.api.http.asking import Api, at
 
 JSON = {"Content-Type": "application/json"}
@@ -145,7 +146,8 @@ def test_ready_says_the_positions_and_503_while_the_log_or_a_view_fails(
         "status": "ready", "position": 1, "projections": [{"name": "visit graph", "position": 1, "error": None}],
     }  # fmt: skip
     monkeypatch.setattr(health, "ERROR_SECONDS", 0.2)
-    monkeypatch.setattr(api.truyvet.graph, "_error", "Malformed: the event at position 2 cannot be read")
+    stuck = Status(1, "Malformed: the event at position 2 cannot be read")
+    monkeypatch.setattr(type(api.truyvet.graph), "status", stuck)
     failing = api.client.get("/v1/health/ready")
     assert is_problem(failing, 503)
     assert failing.json()["projections"][0]["error"].startswith("Malformed")

@@ -1,0 +1,98 @@
+"""Files of facts: the same decisions as one by one, many at once.
+
+batch.py       lines on their way       encoding.py     events without aggregates
+visits.py      visits, in batches       decision.py     what each line is
+quarantines.py recorded.py              the import's own stream
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Final
+
+from application.people import People
+from application.provenance import Provenance
+from application.quarantines import Quarantines
+from application.venues import Venues
+from domain.times import Seconds
+from domain.venues import Minutes
+from infrastructure.imports.batch import Outcome, Progress, Reject, Tally
+from infrastructure.imports.quarantines import QuarantineImport
+from infrastructure.imports.tools import Tools
+from infrastructure.imports.visits import VisitImport
+from infrastructure.lines import Line, Lines, Unreadable
+from infrastructure.log import EventLog
+from infrastructure.vault import SealedVault
+
+__all__ = ["Imports", "Outcome", "Progress", "Reject", "Tally"]
+
+VISIT_COLUMNS: Final = ("person", "venue", "check_in", "check_out")
+VISIT_OPTIONS: Final = ("visit_id", "source")
+QUARANTINE_COLUMNS: Final = ("person", "from", "until")
+
+BATCH: Final = 2_000
+"""Lines in one append: the ordering lock is held for the copy and the commit of these."""
+
+
+class Imports:
+    """Raises Unreadable only when nothing could be read; later it is the outcome's ``failure``."""
+
+    def __init__(
+        self, log: EventLog, vault: SealedVault, people: People, venues: Venues, quarantines: Quarantines,
+        now: Callable[[], Seconds],
+    ) -> None:  # fmt: skip
+        self.tools = Tools(log, vault, people, venues, quarantines, now)
+
+    def visits(
+        self,
+        file: IO[bytes],
+        *,
+        register_venues: bool = False,
+        default_stay_minutes: Minutes | None = None,
+        by: Provenance,
+        reject: Reject | None = None,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        """CSV or NDJSON: person, venue, check_in, check_out, and perhaps visit_id and source."""
+        work = VisitImport(self.tools, register_venues, default_stay_minutes, by)
+        return self._run(work, Lines(file, VISIT_COLUMNS, VISIT_OPTIONS), reject, progress)
+
+    def assigned_quarantines(
+        self, file: IO[bytes], *, by: Provenance, reject: Reject | None = None, progress: Progress | None = None
+    ) -> Outcome:
+        work = QuarantineImport(self.tools, by)
+        return self._run(work, Lines(file, QUARANTINE_COLUMNS), reject, progress)
+
+    def _run(
+        self, work: "VisitImport | QuarantineImport", lines: Lines, reject: Reject | None, progress: Progress | None
+    ) -> Outcome:
+        started, tally, failure = time.perf_counter(), Tally(), None
+        try:
+            for batch in work.run(_batches(lines, BATCH)):
+                tally.add(batch.tally)
+                for number, problem, raw in batch.rejects if reject is not None else ():
+                    reject(number, problem, raw)  # type: ignore[misc] # nothing to iterate over without it
+                if progress is not None:
+                    progress(tally.read)
+        except Unreadable as error:
+            if tally.read == 0:
+                raise
+            failure = str(error)
+        work.complete(lines.sha256, tally, failure)
+        return Outcome(tally, time.perf_counter() - started, self.tools.log.head(), failure)
+
+
+def _batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
+    """Lists of at most ``size``; what came before an Unreadable is given first."""
+    batch: list[Line] = []
+    try:
+        for line in lines:
+            batch.append(line)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except Unreadable:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
