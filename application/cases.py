@@ -5,7 +5,7 @@ from datetime import date
 from typing import TypedDict, Unpack
 from uuid import UUID, uuid4
 
-from application.log import Draft, Log, Recorded, settled
+from application.log import Draft, Log, Recorded, refuse_taken, settled
 from application.people import People
 from application.provenance import LOCAL, Provenance
 from application.visits import REASON
@@ -30,7 +30,6 @@ class Cases:
         self.people = people
         self.now = now
 
-    @settled
     def confirm(
         self,
         person: str,
@@ -42,19 +41,25 @@ class Cases:
     ) -> Recorded:
         """Raises Conflict when the id stands for another case, Malformed without onset and sample."""
         self._refuse_future(dates)
+        return self._confirm(person, dates, rules, case_id or uuid4(), by)
+
+    @settled
+    def _confirm(self, person: str, dates: CaseDates, rules: str, case_id: UUID, by: Provenance) -> Recorded:
         draft = Draft()
         person_id = self.people.find_or_draft(person, draft)
-        existing = None if case_id is None else self.log.load(Case, case_id)
-        if existing is not None:
-            return self._same(existing, person_id, dates, rules)
-        case = Case.confirm(case_id or uuid4(), person_id, dates, rules, self.now())
-        draft.streams.append(case)
-        return Recorded(case.id, self.log.save(draft, by))
+        if self.log.load(Case, case_id) is not None:
+            return self._same(case_id, person_id, dates, rules)
+        refuse_taken(self.log, case_id)
+        draft.streams.append(Case.confirm(case_id, person_id, dates, rules, self.now()))
+        return Recorded(case_id, self.log.save(draft, by))
 
-    def _same(self, existing: Case, person: UUID, dates: CaseDates, rules: str) -> Recorded:
-        if (existing.person, existing.dates, existing.rules) != (person, dates, rules):
+    def _same(self, case_id: UUID, person: UUID, dates: CaseDates, rules: str) -> Recorded:
+        """The same confirmation again is found whatever became of the case since."""
+        position = self.log.position_of(case_id, 1)
+        confirmed = self.get(case_id, position)
+        if (confirmed.person, confirmed.dates, confirmed.rules) != (person, dates, rules):
             raise Conflict("that id belongs to another case already")
-        return Recorded(existing.id, self.log.position_of(existing.id, 1))
+        return Recorded(case_id, position)
 
     @settled
     def amend(

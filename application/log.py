@@ -10,7 +10,7 @@ from uuid import UUID
 from eventsourcing.domain import BaseAggregate
 
 from application.provenance import Provenance
-from domain.errors import Unavailable
+from domain.errors import Conflict, Unavailable
 from domain.people import Identity
 
 Stream = TypeVar("Stream", bound=BaseAggregate[UUID])
@@ -60,6 +60,9 @@ class Log(Protocol):
 
     def load_many(self, kind: type[Stream], streams: Iterable[UUID]) -> dict[UUID, Stream]: ...
 
+    def is_taken(self, stream: UUID) -> bool:
+        """Whether the stream has events, of whatever kind."""
+
     def save(self, draft: Draft, by: Provenance) -> int:
         """The position of the last event. Raises Raced; nothing is recorded then."""
 
@@ -94,6 +97,12 @@ class Vault(Protocol):
 
     def secrets(self, subjects: Iterable[UUID]) -> dict[UUID, Secret]:
         """The secrets that are still there; forgotten subjects are missing."""
+
+
+def refuse_taken(log: Log, stream: UUID) -> None:
+    """Raises Conflict for an id chosen by a client that something else has already."""
+    if log.is_taken(stream):
+        raise Conflict("that id belongs to something else already")
 
 
 def unique_key(kind: str, *parts: str) -> bytes:

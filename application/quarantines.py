@@ -69,10 +69,12 @@ class Quarantines:
     ) -> Quarantine:
         """The quarantine, begun or completed in ``draft``; without pending events when nothing is new."""
         person_id = self.people.find_or_draft(person, draft)
-        key = unique_key("quarantine since", person_id.hex, str(since))
+        key = since_key(person_id, since)
         existing = self._existing(quarantine_id, key)
         if existing is not None:
             _refuse_another(existing, quarantine_id, person_id, since)
+            if kind not in (None, existing.kind) or place not in (None, existing.place):
+                raise Conflict("the quarantine is already recorded with another kind or place")
             existing.take(until, self.now())
             draft.streams.append(existing)
             return existing
@@ -117,6 +119,11 @@ class Quarantines:
             position = self.log.position_of(quarantine.id, known_version or quarantine.version)
             return Recorded(quarantine.quarantine_id, position)
         return Recorded(quarantine.quarantine_id, self.log.save(draft, by))
+
+
+def since_key(person: UUID, since: Seconds) -> bytes:
+    """The key of the quarantine that a person begins at an instant."""
+    return unique_key("quarantine since", person.hex, str(since))
 
 
 def _refuse_another(existing: Quarantine, quarantine_id: str | None, person: UUID, since: Seconds) -> None:

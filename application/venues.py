@@ -1,13 +1,15 @@
 """Venues: registered, renamed, their default stay changed; named by id or by code."""
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from application.log import Draft, Key, Log, Recorded, settled, unique_key
+from application.log import Draft, Key, Log, Recorded, refuse_taken, settled, unique_key
 from application.provenance import LOCAL, Provenance
 from domain.errors import Conflict, Malformed, Refused, Unknown
 from domain.times import Seconds
 from domain.venues import Minutes, Venue, parse_code
+from domain.visits import CLOCK_TOLERANCE
 
 
 class Venues:
@@ -17,7 +19,6 @@ class Venues:
         self.communes = communes
         self.now = now
 
-    @settled
     def register(
         self,
         name: str,
@@ -35,30 +36,32 @@ class Venues:
         if commune is not None and not self.communes(commune):
             raise Malformed("commune is no code of the official list of November 2021")
         at = self.now() if registered_at is None else registered_at
-        if at > self.now() + 300:
+        if at > self.now() + CLOCK_TOLERANCE:
             raise Refused("the registration lies in the future")
-        venue = Venue.register(
-            venue_id or uuid4(), name, kind, at,
-            code=code, commune=commune, address=address, default_stay_minutes=default_stay_minutes,
-        )  # fmt: skip
-        existing = self._existing(code, venue_id)
-        if existing is not None:
-            return self._same(existing, venue, given_stay=default_stay_minutes)
-        keys = [Key(code_key(code), venue.id.bytes)] if code is not None else []
+        details = _Details(name, kind, commune, code, address, default_stay_minutes)
+        return self._register(details, at, venue_id, uuid4(), by)
+
+    @settled
+    def _register(
+        self, details: "_Details", at: Seconds, given_id: UUID | None, fresh_id: UUID, by: Provenance
+    ) -> Recorded:
+        venue = Venue.register(given_id or fresh_id, at=at, **details._asdict())
+        holder = None if venue.code is None else self.log.holder(code_key(venue.code))
+        if holder is not None and given_id not in (None, holder):
+            raise Conflict("that code belongs to another venue already")
+        if holder is not None or self.log.load(Venue, venue.id) is not None:
+            return self._same(holder or venue.id, venue)
+        refuse_taken(self.log, venue.id)
+        keys = [Key(code_key(venue.code), venue.id.bytes)] if venue.code is not None else []
         return Recorded(venue.id, self.log.save(Draft([venue], keys), by))
 
-    def _existing(self, code: str | None, venue_id: UUID | None) -> Venue | None:
-        holder = None if code is None else self.log.holder(code_key(code))
-        stream = holder or venue_id
-        return None if stream is None else self.log.load(Venue, stream)
-
-    def _same(self, existing: Venue, wanted: Venue, given_stay: Minutes | None) -> Recorded:
-        same = (existing.name, existing.kind, existing.commune, existing.address, existing.code) == (
-            wanted.name, wanted.kind, wanted.commune, wanted.address, wanted.code,
-        )  # fmt: skip
-        if not same or given_stay not in (None, existing.default_stay_minutes):
+    def _same(self, existing: UUID, wanted: Venue) -> Recorded:
+        """The same registration again is found, whatever became of the venue since."""
+        position = self.log.position_of(existing, 1)
+        registered = self.log.load(Venue, existing, position)
+        if registered is None or _content(registered) != _content(wanted):
             raise Conflict("that code or id belongs to another venue already")
-        return Recorded(existing.id, self.log.position_of(existing.id, 1))
+        return Recorded(existing, position)
 
     @settled
     def amend(
@@ -98,6 +101,19 @@ class Venues:
         if venue is None:
             raise Unknown("there is no venue with that code or id")
         return venue
+
+
+class _Details(NamedTuple):
+    name: str
+    kind: str
+    commune: str | None
+    code: str | None
+    address: str | None
+    default_stay_minutes: Minutes | None
+
+
+def _content(venue: Venue) -> tuple[object, ...]:
+    return venue.code, venue.name, venue.kind, venue.commune, venue.address, venue.default_stay_minutes
 
 
 def _as_id(name: str) -> UUID | None:

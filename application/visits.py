@@ -33,19 +33,19 @@ class Visits:
         visit_id: str | None = None,
         by: Provenance = LOCAL,
     ) -> Recorded:
-        """Record a visit, or find it: the same input again gives the same answer.
+        """Record a visit, or find it: the same input again gives the same answer; ``at`` is now when left out.
 
         Raises Conflict when the id, or the triple of person, venue and check-in, was recorded otherwise.
         """
         fresh_id = uuid4().hex
-        return self._check_in(person, venue, self.now() if at is None else at, check_out, visit_id, fresh_id, by)
+        return self._check_in(person, venue, at, check_out, visit_id, fresh_id, by)
 
     @settled
     def _check_in(
         self,
         person: str,
         venue: str,
-        check_in: Seconds,
+        at: Seconds | None,
         check_out: Seconds | None,
         visit_id: str | None,
         fresh_id: str,
@@ -56,11 +56,12 @@ class Visits:
         venue_id = self.venues.find(venue)
         if venue_id is None:
             raise Unknown("there is no venue with that code or id")
+        check_in = self.now() if at is None else at
         triple = triple_key(person_id, venue_id, check_in)
         existing = self._existing(visit_id, triple)
         if existing is not None:
             refuse_another(existing, visit_id, person_id, venue_id)
-            return self._take_again(existing, check_in, check_out, by)
+            return self._take_again(existing, existing.first_check_in if at is None else at, check_out, by)
         chosen = visit_id or fresh_id
         stream = visit_stream(chosen)
         draft.streams.append(Visit.begin(stream, chosen, person_id, venue_id, check_in, check_out, self.now()))

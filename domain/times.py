@@ -18,6 +18,7 @@ LATEST: Final[Seconds] = 2**32 - 2
 
 LOCAL: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d:?\d\d)", re.ASCII)
 
 
@@ -70,7 +71,7 @@ def _clock_text(seconds: int) -> str:
 def parse_date(text: str) -> date:
     """The date of ``2021-08-30``; raises Malformed."""
     try:
-        if len(text) == len("2021-08-30"):
+        if _DATE.fullmatch(text):
             return date.fromisoformat(text)
     except ValueError:
         pass

@@ -72,7 +72,7 @@ class EventRecorder(PostgresProcessRecorder):
     def create_table(self) -> None:
         """Tables come from the migrations."""
 
-    @retry((InterfaceError, OperationalError), max_attempts=10, wait=0.2)
+    @retry((InterfaceError, OperationalError), max_attempts=2, wait=0.1)
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int]:
         """The library's way in; ``provenance``, ``keys``, ``secrets`` and ``tracking`` may come along."""
         provenance = copy_provenance(kwargs.get("provenance", LOCAL))

@@ -12,8 +12,9 @@ from psycopg import Connection
 from psycopg.rows import DictRow, tuple_row
 from pydantic_core import from_json
 
-from application.log import Secret, unique_key
+from application.log import Secret
 from application.people import IDENTITY
+from application.quarantines import since_key
 from application.venues import code_key
 from application.visits import triple_key
 from domain.errors import Unavailable
@@ -115,7 +116,7 @@ def _plain_keys(topic: str, state: dict[str, Any]) -> list[bytes]:
     if topic == Visit.CheckedIn.TOPIC:
         return [triple_key(state["person"], state["venue"], parse_instant(state["check_in"]))]
     if topic == Quarantine.Assigned.TOPIC:
-        return [unique_key("quarantine since", UUID(state["person"]).hex, str(parse_instant(state["since"])))]
+        return [since_key(UUID(state["person"]), parse_instant(state["since"]))]
     return [] if state["code"] is None else [code_key(state["code"])]
 
 

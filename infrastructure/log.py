@@ -96,6 +96,9 @@ class EventLog:
             aggregate = cast("Any", self.mapper.to_domain_event(event)).mutate(aggregate)
         return aggregate if isinstance(aggregate, kind) else None
 
+    def is_taken(self, stream: UUID) -> bool:
+        return self._scalar("SELECT 1 FROM events WHERE originator_id = %s LIMIT 1", stream) is not None
+
     def save(self, draft: Draft, by: Provenance) -> int:
         events = [event for stream in draft.streams for event in stream.collect_events()]
         stored = [self.mapper.to_stored_event(event) for event in events]

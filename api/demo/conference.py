@@ -129,12 +129,12 @@ def plan(visits: Sequence[KnownVisit], default_stay: Minutes) -> Plan:
         for person, meetings in _meetings(visits, opens, rules.min_minutes * 60).items()
         if len({theirs.person for _, theirs in meetings}) >= FEWEST_MET
     }
-    must(bool(met), f"nobody met {FEWEST_MET} people")
+    must(bool(met), f"somebody met {FEWEST_MET} people or more")
     index = min(met, key=lambda person: (len({theirs.person for _, theirs in met[person]}), person))
     hidden = [
         (own, theirs) for own, theirs in met[index] if theirs.check_in + default_stay * 60 <= max(own.check_in, opens)
     ]
-    must(bool(hidden), f"no check-out hides anybody from {index}")
+    must(bool(hidden), f"without a check-out, somebody whom {index} met would not be found")
     own, theirs = min(hidden, key=lambda pair: (pair[1].check_in - (pair[1].check_out or 0), pair[1].person))
     return Plan(index, onset, own, theirs)
 
@@ -181,10 +181,13 @@ def _confirm(truyvet: Truyvet, screen: Screen, story: Plan) -> UUID:
     recorded = truyvet.cases.confirm(story.index, CaseDates(onset=story.onset), RULES)
     rules, window = rule_set(RULES), truyvet.cases.get(recorded.id).window
     closes = "open" if window.end is None else _time(window.end)
-    screen.say(f"{story.index} is confirmed.")
+    screen.say(
+        f"{story.index} is confirmed (chosen by rule: of those who met {FEWEST_MET} people or more on the last day, who"
+        f" met the fewest)."
+    )
     screen.lines([
         ("onset", f"{story.onset:%-d %B %Y}"),
-        ("rule set", f"{rules.name}: contacts of {rules.min_minutes} minutes or more"),
+        ("rule set", f"{rules.name} of {rules.in_force:%Y}: contacts of {rules.min_minutes} minutes or more"),
         ("window", f"{_time(window.start)} to {closes} ({rules.days_before} days before onset, 00:00 in Viet Nam)"),
         ("source", rules.source),
     ])  # fmt: skip
@@ -204,7 +207,8 @@ def _check_out(truyvet: Truyvet, screen: Screen, story: Plan) -> None:
     screen.say(
         f"Now the withheld check-out arrives, as the event at position {recorded.position}: {late.person} came at"
         f" {_time(late.check_in)}, was taken to have left at {_time(taken_to_end)}, and left at"
-        f" {_time(late.check_out or 0)}. {story.index} came in at {_time(story.met.check_in)}."
+        f" {_time(late.check_out or 0)}. {story.index} came in at {_time(story.met.check_in)}: a contact that nobody"
+        f" could see."
     )
 
 
@@ -212,7 +216,8 @@ def changes(before: ContactList, after: ContactList) -> list[Change]:
     """Everyone in either list, in the order of the later list; who is gone comes last."""
     then = {contact.person: contact for contact in before.contacts}
     now = {contact.person: contact for contact in after.contacts}
-    return [Change(person, then.get(person), now.get(person)) for person in [*now, *(then.keys() - now.keys())]]
+    gone = [person for person in then if person not in now]
+    return [Change(person, then.get(person), now.get(person)) for person in [*now, *gone]]
 
 
 def _show_changes(screen: Screen, before: ContactList, after: ContactList) -> None:

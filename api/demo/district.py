@@ -6,9 +6,9 @@ went where is made up, by a fixed seed; nobody in it exists.
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final, NamedTuple
 
 from domain.times import Seconds, add_days, start_of_day
@@ -159,11 +159,10 @@ def _point(rng: random.Random, commune: str, commune_name: str, number: int, *, 
 def scans(rng: random.Random, places: Sequence[Point]) -> list[Scan]:
     """As many for each commune, in the week and before, as was reported and apportioned; by check-in."""
     in_week = apportion(WEEK_SCANS, {code: reported.scans for code, reported in REPORTED.items()})
-    visitors = _Visitors(rng)
-    made = []
+    before, visitors, made = _days(_FIRST_DAY, add_days(WEEK[0], -1)), _Visitors(rng), []
     for commune, reported in REPORTED.items():
         here = [place for place in places if place.commune == commune]
-        for days, count in ((_before(), reported.scans - in_week[commune]), (_days(*WEEK), in_week[commune])):
+        for days, count in ((before, reported.scans - in_week[commune]), (_days(*WEEK), in_week[commune])):
             chosen = Counter(rng.choices(days, [_DAY_WEIGHTS[day.weekday()] for day in days], k=count))
             for day in sorted(chosen):
                 open_points = [place for place in here if place.registered_at < start_of_day(day)]
@@ -219,15 +218,5 @@ def _at(rng: random.Random, day: date, opens: int, closes: int) -> Seconds:
     return start_of_day(day) + rng.randrange(opens * 3600, closes * 3600)
 
 
-def _before() -> list[date]:
-    return list(_days(_FIRST_DAY, add_days(WEEK[0], -1)))
-
-
 def _days(first: date, last: date) -> list[date]:
-    return list(_between(first, last))
-
-
-def _between(first: date, last: date) -> Iterator[date]:
-    while first <= last:
-        yield first
-        first += timedelta(days=1)
+    return [add_days(first, number) for number in range((last - first).days + 1)]

@@ -47,7 +47,7 @@ def show_evidence(screen: Screen, found: ContactList, person: str, rules: RuleSe
         ],
     )
     at_least = f"{rules.min_minutes} minutes or more" if rules.min_minutes else "of any duration"
-    screen.console.print(f"Rule set {rules.name}: encounters {at_least}. {rules.source}.")
+    screen.note(f"Rule set {rules.name}: encounters {at_least}. {rules.source}.")
 
 
 def _words(met: Encounter, level: int) -> str:

@@ -32,7 +32,7 @@ from api.demo.district import (
     points,
     scans,
 )
-from api.demo.evidence import certainty, show_contacts, show_evidence
+from api.demo.evidence import certainty, day_and_time, show_contacts, show_evidence
 from api.demo.picture import Node, picture
 from api.demo.screen import Row, Screen, must
 from application.contacts import ContactList
@@ -92,7 +92,7 @@ class Shown:
 
 def show(truyvet: Truyvet, screen: Screen, output: Path) -> Shown:
     """Fill the log, count it by commune, confirm a case, show its contacts by commune, write the graph."""
-    screen.heading("2. Quan Son district, 12 November 2021: one case among 584 points")
+    screen.heading(f"2. Quan Son district, {WEEK[1]:%-d %B %Y}: one case among {POINTS} points")
     visits = _record(truyvet, screen)
     communes, venues = _counted(truyvet)
     _show_communes(screen, communes)
@@ -107,8 +107,7 @@ def show(truyvet: Truyvet, screen: Screen, output: Path) -> Shown:
     _show_network(screen, found, venues)
     graphml, svg = output / "quan-son.graphml", output / "quan-son.svg"
     _write(found, exposing, venues, graphml, svg)
-    busiest = Counter(encounter.venue for encounter in found.encounters).most_common(1)[0][0]
-    return Shown(case_id, index, window, busiest, graphml, svg)
+    return Shown(case_id, index, window, _busiest(found)[0], graphml, svg)
 
 
 def _record(truyvet: Truyvet, screen: Screen) -> list[Scan]:
@@ -232,10 +231,13 @@ def _confirm(truyvet: Truyvet, screen: Screen, index: str) -> UUID:
     recorded = truyvet.cases.confirm(index, _dates(), RULES)
     truyvet.graph.catch_up()
     rules = rule_set(RULES)
-    screen.say(f"{index} is confirmed.")
+    screen.say(
+        f"{index} is confirmed (chosen by rule: of the {FREQUENT} most frequent visitors of the week, number {RICH} by"
+        f" the length of the list)."
+    )
     screen.lines([
-        ("onset", f"{ONSET:%-d %B %Y}, isolated on 12 November at 18:00"),
-        ("rule set", f"{rules.name}: from {rules.days_before} days before onset until isolation"),
+        ("onset", f"{ONSET:%-d %B %Y}, isolated {day_and_time(ISOLATED_AT, VIET_NAM)}"),
+        ("rule set", f"{rules.name} of {rules.in_force:%Y}: {rules.days_before} days before onset until isolation"),
         ("source", rules.source),
     ])  # fmt: skip
     case_id: UUID = recorded.id
@@ -276,15 +278,25 @@ def _show_network(screen: Screen, found: ContactList, venues: Mapping[str, Venue
         ("person", "#F2", "#only through them", "#share of shortest chains"),
         [(person, reached[person], only[person], _share(between, levels, person)) for person in central],
     )
-    people, encounters = defaultdict[str, set[str]](set), Counter(met.venue for met in found.encounters)
-    for met in found.encounters:
-        people[met.venue].add(met.contact)
-    busiest = sorted(people, key=lambda code: (-len(people[code]), code))[:_MOST_ROWS]
+    people, encounters = _exposed_at(found), Counter(met.venue for met in found.encounters)
     screen.table(
         "The places where most were exposed",
         ("place", "code", "#people", "#encounters"),
-        [(venues[code].name, code, len(people[code]), encounters[code]) for code in busiest],
+        [(venues[code].name, code, len(people[code]), encounters[code]) for code in _busiest(found)[:_MOST_ROWS]],
     )
+
+
+def _busiest(found: ContactList) -> list[str]:
+    """The codes of the places, where most people were exposed first."""
+    people = _exposed_at(found)
+    return sorted(people, key=lambda code: (-len(people[code]), code))
+
+
+def _exposed_at(found: ContactList) -> dict[str, set[str]]:
+    people: dict[str, set[str]] = defaultdict(set)
+    for met in found.encounters:
+        people[met.venue].add(met.contact)
+    return people
 
 
 def _share(between: Mapping[str, float], levels: Mapping[str, int], person: str) -> str:

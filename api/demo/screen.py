@@ -34,10 +34,14 @@ class Screen:
     def heading(self, text: str) -> None:
         self.console.print()
         self.console.print(text, style="bold")
-        self.console.print(("─" if self.is_terminal else "=") * len(text))
+        self.console.print(("─" if self.is_terminal and not self.console.options.ascii_only else "=") * len(text))
 
     def say(self, text: str) -> None:
         self.console.print()
+        self.console.print(text)
+
+    def note(self, text: str) -> None:
+        """Belongs to what is above it."""
         self.console.print(text)
 
     def lines(self, rows: Iterable[tuple[str, str]]) -> None:
