@@ -25,6 +25,7 @@ def show_contacts(screen: Screen, title: str, contacts: Iterable[Contact], zone:
             for contact in contacts
         ],
     )  # fmt: skip
+    screen.note("Minutes are added up over all encounters, those of an F2 with every F1.")
 
 
 def show_evidence(screen: Screen, found: ContactList, person: str, rules: RuleSet, zone: tzinfo) -> None:
