@@ -56,8 +56,8 @@ def _questions(hall: conference.Shown, district: quan_son.Shown) -> Iterator[tup
     yield "The list now, with the evidence", f"{trace} --evidence"
     yield "The late check-out in the log", f"truyvet events --after {hall.before} --limit 1"
     yield "The contacts in Quan Son as CSV", f"truyvet case contacts {district.case_id} --format csv"
-    yield "Is the log whole, do the views equal a replay", "truyvet verify"
     yield "Who met whom where most were exposed", f"truyvet overlaps --venue {district.busiest} {week}"
+    yield "Is the log whole, do the views equal a replay", "truyvet verify"
 
 
 def _server(hall: conference.Shown, district: quan_son.Shown) -> Iterator[tuple[str, str]]:
