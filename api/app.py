@@ -1,7 +1,7 @@
 """Everything is built here, once and by hand."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from infrastructure.durability import UnsafeDatabase, check_durable
 from infrastructure.follower import GraphFollower
 from infrastructure.imports import Imports
 from infrastructure.log import EventLog
-from infrastructure.postgres import PostgresUnavailable, local_postgres
+from infrastructure.postgres import PostgresUnavailable, ensure_running, local_postgres
 from infrastructure.registers import Registers
 from infrastructure.settings import Settings
 from infrastructure.vault import SealedVault, master_key
@@ -54,11 +54,11 @@ def now() -> Seconds:
 def open_truyvet(settings: Settings) -> Iterator[Truyvet]:
     """Everything, on the configured database or the local one. Raises Unavailable with one clear line."""
     with ExitStack() as stack:
-        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         database = Database(stack.enter_context(_conninfo(settings)))
         stack.callback(database.close)
         prepare(database)
-        truyvet = build(settings, database)
+        revive = None if settings.database_url else lambda: ensure_running(settings.data_dir)
+        truyvet = build(settings, database, revive)
         stack.callback(truyvet.graph.stop)
         stack.callback(truyvet.registers.stop)
         yield truyvet
@@ -67,6 +67,7 @@ def open_truyvet(settings: Settings) -> Iterator[Truyvet]:
 @contextmanager
 def _conninfo(settings: Settings) -> Iterator[str]:
     if settings.database_url is not None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         yield settings.database_url
         return
     try:
@@ -86,7 +87,8 @@ def prepare(database: Database) -> None:
         migrate(connection)
 
 
-def build(settings: Settings, database: Database) -> Truyvet:
+def build(settings: Settings, database: Database, revive: Callable[[], object] | None = None) -> Truyvet:
+    """``revive`` has a database that is away brought back; the followers call it before they try again."""
     log = EventLog(database)
     vault = SealedVault(database, master_key(settings.master_key, settings.data_dir))
     people = People(log, vault, now)
@@ -94,7 +96,7 @@ def build(settings: Settings, database: Database) -> Truyvet:
     visits = Visits(log, people, venues, now)
     cases = Cases(log, people, now)
     quarantines = Quarantines(log, people, now)
-    graph = GraphFollower(log, settings.data_dir / "graph")
+    graph = GraphFollower(log, settings.data_dir / "graph", revive)
     return Truyvet(
         settings=settings,
         database=database,
@@ -107,7 +109,7 @@ def build(settings: Settings, database: Database) -> Truyvet:
         quarantines=quarantines,
         imports=Imports(log, vault, people, venues, quarantines, now),
         retraction=ImportRetraction(log, vault, people, now),
-        registers=Registers(log),
+        registers=Registers(log, revive),
         graph=graph,
         contacts=Contacts(log, graph, people, venues, cases),
     )

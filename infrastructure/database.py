@@ -41,7 +41,7 @@ class Database(PostgresDatastore):
             open=False,
             configure=self.after_connect_func(),
             check=ConnectionPool.check_connection,
-            timeout=10,
+            timeout=5,
             reconnect_timeout=0,
         )
 

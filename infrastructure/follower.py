@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -20,7 +20,7 @@ _SAVE_AFTER = 100_000  # events since the last save
 class GraphFollower:
     """Answers as the graph does, and keeps it up; ``directory`` holds the saved columns, shared by all processes."""
 
-    def __init__(self, log: EventLog, directory: Path) -> None:
+    def __init__(self, log: EventLog, directory: Path, revive: Callable[[], object] | None = None) -> None:
         self.log = log
         self.directory = directory
         self._log_id = log.log_id()
@@ -30,7 +30,7 @@ class GraphFollower:
         self._saved = self._graph.position
         self._moved = threading.Condition()
         self._projecting = threading.Lock()
-        self._following = Following("visit graph", log.database, lambda _: self.catch_up())
+        self._following = Following("visit graph", log.database, lambda _: self.catch_up(), revive)
 
     @property
     def position(self) -> int:

@@ -1,7 +1,8 @@
 """A view that follows the log by itself: a supervised thread that outlives every failure and shows it.
 
 It listens for appends, and looks again every second in case a notification was lost. Whatever goes wrong - a database
-that restarts, a connection that is cut, an event that cannot be read - is shown in ``error`` and tried again.
+that restarts, a connection that is cut, an event that cannot be read - is shown in ``error`` and tried again. Before
+that it calls ``revive``, if there is one: a database of our own may need somebody to start it.
 """
 
 import threading
@@ -34,11 +35,18 @@ class Following:
     """Calls ``catch_up`` at the start and after every append, with the connection that listens: it is the thread's
     own, so what ``catch_up`` locks or begins on it ends with it."""
 
-    def __init__(self, view: str, database: Database, catch_up: Callable[[Connection[DictRow]], object]) -> None:
+    def __init__(
+        self,
+        view: str,
+        database: Database,
+        catch_up: Callable[[Connection[DictRow]], object],
+        revive: Callable[[], object] | None = None,
+    ) -> None:
         self.view = view
         self.error: str | None = None
         self._database = database
         self._catch_up = catch_up
+        self._revive = revive
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._pause = _SHORTEST_PAUSE_SECONDS
@@ -63,6 +71,15 @@ class Following:
                 _logger.warning("a view cannot follow the log", view=self.view, error=self.error)
                 self._stopping.wait(self._pause)
                 self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+                self._prepare_retry()
+
+    def _prepare_retry(self) -> None:
+        if self._revive is None or self._stopping.is_set():
+            return
+        try:
+            self._revive()
+        except Exception as error:  # the retry itself shows what is wrong
+            _logger.warning("the database cannot be revived", view=self.view, error=type(error).__name__)
 
     def _listen(self) -> None:
         """Until stopped, or until something fails."""

@@ -3,6 +3,7 @@
 Exit 0 done, 1 refused or failed with one clear line, 2 usage.
 """
 
+import os
 import sys
 
 import psycopg
@@ -26,6 +27,8 @@ def run(arguments: list[str]) -> int:
         app(arguments)
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (TruyvetError, PersistenceError, psycopg.Error, psycopg_pool.PoolTimeout, OSError) as error:
         print(f"truyvet: {_one_line(error)}", file=sys.stderr)  # noqa: T201 # the command line's one clear line
         return REFUSED

@@ -52,6 +52,18 @@ def quarantines(file: File, rejects: Rejects = None) -> None:
     )  # fmt: skip
 
 
+@import_.command()
+def retract(
+    import_id: Annotated[UUID, typer.Argument(help="The correlation of the import's events.")],
+    reason: Annotated[str | None, typer.Option(help="Kept sealed.")] = None,
+) -> None:
+    """Take back all that an import brought; nothing that was recorded is altered."""
+    with opened(as_of_now=False) as truyvet:
+        recorded = truyvet.retraction.retract(import_id, reason)
+        truyvet.graph.catch_up()
+        write_line({"import_id": str(recorded.id), "position": recorded.position})
+
+
 def _import(file: str, rejects: Path | None, work: Callable[[Truyvet, IO[bytes], Reject | None], Outcome]) -> None:
     with ExitStack() as stack:
         opened_file = stack.enter_context(_reading(file))

@@ -39,9 +39,10 @@ def verify() -> None:
         for view in (truyvet.registers.catch_up, truyvet.graph.catch_up):
             with suppress(TruyvetError):  # what stops a view is among the findings
                 view()
-        count = 0
-        for count, finding in enumerate(findings(truyvet.log, truyvet.vault, truyvet.registers, truyvet.graph), 1):
+        found = 0
+        for finding in findings(truyvet.log, truyvet.vault, truyvet.registers, truyvet.graph):
+            found += 1
             console().print(finding)
-        if count:
-            raise TruyvetError(f"{count} findings: the log or a view is not whole")
+        if found:
+            raise TruyvetError(f"{found} findings: the log or a view is not whole")
         console().print(f"{truyvet.log.head()} events: the log is whole, the views equal a replay")

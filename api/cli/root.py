@@ -46,8 +46,8 @@ def _global(
         ),
     ] = None,
 ) -> None:
-    given = {"data_dir": data_dir, "database_url": database_url or None}
-    _settings.set(Settings(**{name: value for name, value in given.items() if value is not None}))  # type: ignore[arg-type]
+    url = database_url or None
+    _settings.set(Settings(database_url=url) if data_dir is None else Settings(data_dir=data_dir, database_url=url))
 
 
 def settings() -> Settings:

@@ -54,6 +54,7 @@ def opened_app(opened: Callable[[], AbstractContextManager[Truyvet]]) -> FastAPI
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        strict_content_type=False,  # a body of no said kind is JSON
     )
     app.state.stopping = threading.Event()
     app.state.imports = CapacityLimiter(imports.AT_ONCE)

@@ -112,7 +112,7 @@ class CaseAnswer(Answer):
     position: int
 
 
-@router.post("", status_code=201, responses=problems(400, 404, 409, 413, 415))
+@router.post("", status_code=201, responses=problems(400, 403, 404, 409, 413, 415))
 def confirm(case: NewCase, truyvet: App, by: By, key_id: KeyId, response: Response) -> CaseAnswer:
     """Confirm a case; its rule set gives the window of F0."""
     dates = CaseDates(case.onset, case.sampled, case.isolated_at, case.cleared_at)
@@ -126,7 +126,7 @@ def get(case_id: PathUuid, truyvet: App, position: LogPosition) -> CaseAnswer:
     return _shown(truyvet, case_id, position)
 
 
-@router.post("/{case_id}/amendment", responses=problems(400, 404, 409, 413, 415))
+@router.post("/{case_id}/amendment", responses=problems(400, 403, 404, 409, 413, 415))
 def amend(case_id: PathUuid, amendment: Amendment, truyvet: App, by: By) -> CaseAnswer:
     """Change the dates that are given."""
     changes: dict[str, Any] = amendment.model_dump(exclude_unset=True)
@@ -134,14 +134,14 @@ def amend(case_id: PathUuid, amendment: Amendment, truyvet: App, by: By) -> Case
     return _shown(truyvet, case_id, recorded.position)
 
 
-@router.post("/{case_id}/isolation", responses=problems(400, 404, 409, 413, 415))
+@router.post("/{case_id}/isolation", responses=problems(400, 403, 404, 409, 413, 415))
 def isolate(case_id: PathUuid, isolation: Isolation, truyvet: App, by: By) -> CaseAnswer:
     """Record when the person was isolated."""
     recorded = truyvet.cases.isolate(case_id, isolation.at, by=by)
     return _shown(truyvet, case_id, recorded.position)
 
 
-@router.post("/{case_id}/withdrawal", responses=problems(400, 404, 409, 413, 415))
+@router.post("/{case_id}/withdrawal", responses=problems(400, 403, 404, 409, 413, 415))
 def withdraw(case_id: PathUuid, withdrawal: Withdrawal, truyvet: App, by: By) -> CaseAnswer:
     """It was no case; it has no contacts any more."""
     recorded = truyvet.cases.withdraw(case_id, withdrawal.reason, by=by)

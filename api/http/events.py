@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -20,18 +20,16 @@ from api.http.given import App
 from api.http.lists import (
     EVENTS,
     JSON,
+    InOrder,
     List,
-    Listing,
     LogPosition,
     Page,
     accepted,
+    columns_of,
     list_responses,
-    page,
-    stream,
 )
 from api.http.problems import OUTAGES, problems
 from api.http.words import Answer, Digits, NewUuid, Position
-from domain.errors import Malformed
 from infrastructure.log import EventLog, RecordedEvent
 from infrastructure.mapper import EVENTS as TYPES
 
@@ -60,7 +58,7 @@ class EventAnswer(Answer):
     data: dict[str, Any]
 
 
-_COLUMNS = tuple(info.alias or name for name, info in EventAnswer.model_fields.items())
+_COLUMNS = columns_of(EventAnswer)
 _EXAMPLE: Final[dict[str, Any]] = {
     "position": 17, "recorded_at": "2021-08-30T02:00:00.123456Z", "type": "Visit.CheckedIn", "schema": 1,
     "stream": "7c1de5d0-4ddb-4cf1-9d3c-0a6b4b0a4f7e", "version": 1, "happened_at": "2021-08-30T02:00:00Z",
@@ -86,14 +84,9 @@ class Wanted:
     topic: str | None
     stream: UUID | None
 
-    def read(self, after: int, until: int, limit: int) -> list[RecordedEvent]:
+    def read(self, after: int, limit: int, *, until: int) -> list[RecordedEvent]:
         events = self.log.read(after, limit, topic=self.topic, stream=self.stream)
         return [event for event in events if event.position <= until]
-
-    def read_all(self, after: int, until: int) -> Iterator[dict[str, Any]]:
-        while events := self.read(after, until, _BATCH):
-            yield from (event.as_dict() for event in events)
-            after = events[-1].position
 
 
 @router.get("", response_model=Page[EventAnswer],
@@ -112,28 +105,11 @@ def events(
     wanted = Wanted(truyvet.log, type, stream)
     if accepted(request, (JSON, EVENTS)) == EVENTS:
         return _live(truyvet, wanted, int(last_event_id or after), request.app.state.stopping)
-    return _listed(wanted, listing, after, position)
+    return listing.answer_in_order(position, InOrder(wanted.read, _shown, _COLUMNS), after)
 
 
-def _listed(wanted: Wanted, listing: Listing, after: int, position: int) -> Response:
-    if listing.media_type != JSON:
-        return stream(listing.media_type, position, _COLUMNS, wanted.read_all(after, position))
-    pinned, place = position, after
-    if listing.cursor is not None:
-        pinned, place = min(listing.cursor.position, position), _place(listing.cursor.key)
-    found = wanted.read(place, pinned, listing.limit + 1)
-    shown = found[: listing.limit]
-    following = listing.cursor_after(pinned, str(shown[-1].position)) if len(found) > len(shown) else None
-    return page(pinned, [event.as_dict() for event in shown], following)
-
-
-def _place(key: str) -> int:
-    if not key.isdecimal() or len(key) > _DIGITS:
-        raise Malformed("that is no cursor of ours")
-    return int(key)
-
-
-_DIGITS = 18
+def _shown(found: Sequence[RecordedEvent]) -> list[dict[str, Any]]:
+    return [event.as_dict() for event in found]
 
 
 def _live(truyvet: Truyvet, wanted: Wanted, after: int, stopping: threading.Event) -> Response:
@@ -161,7 +137,7 @@ def _news(wanted: Wanted, after: int) -> tuple[list[RecordedEvent], int]:
     """What is new, and the position up to which everything is told."""
     try:
         head = wanted.log.head()
-        found = wanted.read(after, head, _BATCH)
+        found = wanted.read(after, _BATCH, until=head)
     except OUTAGES:
         return [], after
     return found, max(after, head if len(found) < _BATCH else found[-1].position)

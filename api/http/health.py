@@ -53,13 +53,20 @@ async def ready(truyvet: App) -> Ready | Response:
     head = await _head(truyvet)
     if head is not None:
         await _recovered(truyvet)
-    status = truyvet.graph.status
-    graph = Projection(name="visit graph", position=status.position, error=status.error)
+    projections = _projections(truyvet)
+    told = {"projections": [projection.model_dump() for projection in projections]}
     if head is None:
-        return problem(503, "the database cannot be reached now", more={"projections": [graph.model_dump()]})
-    if status.error is not None:
-        return problem(503, "a projection keeps failing", more={"projections": [graph.model_dump()], "position": head})
-    return Ready(position=head, projections=[graph])
+        return problem(503, "the database cannot be reached now", more=told)
+    if any(projection.error is not None for projection in projections):
+        return problem(503, "a projection keeps failing", more=told | {"position": head})
+    return Ready(position=head, projections=projections)
+
+
+def _projections(truyvet: Truyvet) -> list[Projection]:
+    statuses = {"visit graph": truyvet.graph.status, "registers": truyvet.registers.status}
+    return [
+        Projection(name=name, position=status.position, error=status.error) for name, status in statuses.items()
+    ]
 
 
 async def _head(truyvet: Truyvet) -> int | None:
@@ -79,5 +86,5 @@ def _head_or_none(truyvet: Truyvet) -> int | None:
 async def _recovered(truyvet: Truyvet) -> None:
     """Give an error of the moment the time to pass."""
     deadline = time.monotonic() + ERROR_SECONDS
-    while truyvet.graph.status.error is not None and time.monotonic() < deadline:
+    while any(view.error is not None for view in _projections(truyvet)) and time.monotonic() < deadline:
         await asyncio.sleep(_LOOK_AGAIN_SECONDS)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, Protocol, TypeVar
 
 from fastapi import Depends, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -28,6 +28,8 @@ from application.as_of import position_as_of
 from domain.errors import Malformed, TimedOut
 
 T = TypeVar("T")
+PlacedT = TypeVar("PlacedT", bound="Placed")
+PlacedT_co = TypeVar("PlacedT_co", bound="Placed", covariant=True)
 
 LONGEST_WAIT_SECONDS: Final = 10.0
 MOST_ITEMS: Final = 10_000
@@ -36,6 +38,8 @@ POSITION_HEADER: Final = "X-Position"
 
 _LOOK_AGAIN_SECONDS = 0.01
 _ROWS_AT_ONCE = 500
+_READ_AT_ONCE = 1_000
+_DIGITS = 18
 
 
 class Page(Answer, Generic[T]):
@@ -50,6 +54,13 @@ class Cursor(BaseModel):
     position: Position = Field(alias="p")
     key: str = Field(alias="k", max_length=64)
     question: str = Field(alias="q", max_length=64)
+
+    @property
+    def place(self) -> int:
+        """The key, where it is a position. Raises Malformed."""
+        if not (self.key.isascii() and self.key.isdecimal() and len(self.key) <= _DIGITS):
+            raise Malformed("that is no cursor of ours")
+        return int(self.key)
 
     def text(self) -> str:
         return base64.urlsafe_b64encode(self.model_dump_json(by_alias=True).encode()).decode().rstrip("=")
@@ -77,6 +88,30 @@ class Rows(Generic[T]):
     columns: Sequence[str]
 
 
+class Placed(Protocol):
+    @property
+    def position(self) -> int: ...
+
+
+class Read(Protocol[PlacedT_co]):
+    def __call__(self, after: int, limit: int, *, until: int) -> Sequence[PlacedT_co]:
+        """At most ``limit`` rows with positions in ``(after, until]``, in that order."""
+
+
+@dataclass(frozen=True, slots=True)
+class InOrder(Generic[PlacedT]):
+    """A list in the order of positions, of any length: read and written out piece by piece."""
+
+    read: Read[PlacedT]
+    shown: Callable[[Sequence[PlacedT]], list[dict[str, Any]]]
+    columns: Sequence[str]
+
+    def all(self, after: int, until: int) -> Iterator[dict[str, Any]]:
+        while rows := self.read(after, _READ_AT_ONCE, until=until):
+            yield from self.shown(rows)
+            after = rows[-1].position
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """How much of a list is wanted, in which form, and after which row."""
@@ -97,6 +132,17 @@ class Listing:
         is_last = first + self.limit >= len(found.rows)
         following = None if is_last else self.cursor_after(position, digest(found.key(rows[-1])))
         return page(position, [found.shown(row) for row in rows], following)
+
+    def answer_in_order(self, position: int, found: InOrder[PlacedT], after: int = 0) -> Response:
+        """The rows after a position, up to the one that the first page was pinned to."""
+        if self.media_type != JSON:
+            return stream(self.media_type, position, found.columns, found.all(after, position))
+        if self.cursor is not None:
+            position, after = min(self.cursor.position, position), self.cursor.place
+        rows = found.read(after, self.limit + 1, until=position)
+        shown = rows[: self.limit]
+        following = self.cursor_after(position, str(shown[-1].position)) if len(rows) > len(shown) else None
+        return page(position, found.shown(shown), following)
 
     def cursor_after(self, position: int, key: str) -> str:
         return Cursor(p=position, k=key, q=self.question).text()
@@ -222,6 +268,16 @@ async def listed_position(
     return await pinned(truyvet, wait_for, as_of, cursor)
 
 
+async def register_position(truyvet: App, wait_for: WaitFor = None) -> int:
+    """The position of a list of what is so now."""
+
+    def reached() -> int:
+        return truyvet.registers.position
+
+    await _reached(reached, wait_for or 0)
+    return await run_in_threadpool(reached)
+
+
 async def pinned(truyvet: Truyvet, wait_for: int | None, as_of: str | None, cursor: Cursor | None) -> int:
     """Where the view is now unless another position is asked for, which it may still have to reach."""
     text = as_of if cursor is None else str(cursor.position)
@@ -259,6 +315,11 @@ List = Annotated[Listing, Depends(listing)]
 LogPosition = Annotated[int, Depends(log_position)]
 ViewPosition = Annotated[int, Depends(view_position)]
 ListedPosition = Annotated[int, Depends(listed_position)]
+RegisterPosition = Annotated[int, Depends(register_position)]
+
+
+def columns_of(answer: type[Answer]) -> tuple[str, ...]:
+    return tuple(info.alias or name for name, info in answer.model_fields.items())
 
 
 def list_responses(example: dict[str, Any], columns: Sequence[str]) -> dict[int | str, dict[str, Any]]:

@@ -94,6 +94,7 @@ SCHEMA: Final[dict[str, Any]] = {
 
 _EXAMPLES: Final = {
     400: "the body is no JSON",
+    403: "a page of another host changes nothing here",
     404: "there is no case with that id",
     409: "that id belongs to another case already",
     413: "a JSON body has at most 1 MB",

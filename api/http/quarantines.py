@@ -52,7 +52,7 @@ class QuarantineAnswer(Answer):
     position: int
 
 
-@router.post("", status_code=201, responses=problems(400, 404, 409, 413, 415))
+@router.post("", status_code=201, responses=problems(400, 403, 404, 409, 413, 415))
 def assign(quarantine: NewQuarantine, truyvet: App, by: By, key: KeyName, response: Response) -> QuarantineAnswer:
     """Assign a quarantine; by its id, else by person and `from`, the same again is found."""
     recorded = truyvet.quarantines.assign(
@@ -69,14 +69,14 @@ def get(quarantine_id: PathId, truyvet: App, position: LogPosition) -> Quarantin
     return _shown(truyvet, quarantine_id, position)
 
 
-@router.post("/{quarantine_id}/extension", responses=problems(400, 404, 409, 413, 415))
+@router.post("/{quarantine_id}/extension", responses=problems(400, 403, 404, 409, 413, 415))
 def extend(quarantine_id: PathId, extension: Extension, truyvet: App, by: By) -> QuarantineAnswer:
     """Give it another end, later or earlier, or none."""
     recorded = truyvet.quarantines.extend(quarantine_id, extension.until, by=by)
     return _shown(truyvet, quarantine_id, recorded.position)
 
 
-@router.post("/{quarantine_id}/release", responses=problems(400, 404, 409, 413, 415))
+@router.post("/{quarantine_id}/release", responses=problems(400, 403, 404, 409, 413, 415))
 def release(quarantine_id: PathId, release: Release, truyvet: App, by: By) -> QuarantineAnswer:
     """End it."""
     recorded = truyvet.quarantines.release(quarantine_id, release.at, release.reason, by=by)

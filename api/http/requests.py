@@ -16,8 +16,8 @@ from api.http.problems import problem
 LARGEST_BODY: Final = 1_000_000
 """Bytes of a JSON body."""
 
-STREAMED: Final = "/v1/imports/"
-"""Bodies below this path are of any size, and are read as they come."""
+STREAMED: Final = frozenset({"/v1/imports/visits", "/v1/imports/quarantines"})
+"""Bodies sent there are of any size, and are read as they come."""
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _DEEPEST = 12  # innermost frames of a failure that the log shows
@@ -75,7 +75,7 @@ class _Request:
         await self._send(message)
 
     def _refuse_beyond(self, size: int) -> None:
-        if size > LARGEST_BODY and not self.scope["path"].startswith(STREAMED):
+        if size > LARGEST_BODY and self.scope["path"] not in STREAMED:
             raise HTTPException(413, "a JSON body has at most 1 MB", {"Connection": "close"})
 
     def _log(self, seconds: float) -> None:

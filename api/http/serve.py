@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -16,6 +16,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
@@ -23,7 +24,8 @@ from uvicorn.supervisors import Multiprocess
 from api.app import Truyvet, open_truyvet
 from api.http import create_app, opened_app
 from api.http.problems import problem
-from domain.errors import Malformed, Refused, Unavailable
+from domain.errors import Malformed, Refused, TimedOut, Unavailable
+from infrastructure.reading import Undecodable
 from infrastructure.settings import Settings
 
 _GRACE_SECONDS: Final = 5
@@ -31,6 +33,7 @@ _GRACE_SECONDS: Final = 5
 
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
 _LOOK_AGAIN_SECONDS: Final = 0.05
+_SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 
 def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, workers: int = 1) -> None:
@@ -54,11 +57,17 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, workers
 
 @contextmanager
 def following(settings: Settings) -> Iterator[Truyvet]:
-    """Everything, with the view at the end of the log and kept there."""
+    """Everything, with the views at the end of the log and kept there.
+
+    Registers that cannot get there are no reason not to answer what the log and the graph know: `ready` says it.
+    """
     with open_truyvet(settings) as truyvet:
         with _ending_at_once():
             truyvet.graph.catch_up()
+            with suppress(TimedOut, Undecodable):
+                truyvet.registers.catch_up()
         truyvet.graph.start()
+        truyvet.registers.start()
         yield truyvet
 
 
@@ -176,16 +185,24 @@ def _log_to_stderr() -> None:
 
 
 class LoopbackOnly:
-    """Refuses requests for other hosts: a web page must not reach this server under a name of its own."""
+    """Keeps web pages out: requests under a name of their own, and changes that a page of another host asks for."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not _names_this_machine(Headers(scope=scope).get("host", "")):
-            await problem(421, "this server answers for 127.0.0.1, [::1] and localhost only")(scope, receive, send)
-        else:
-            await self.app(scope, receive, send)
+        refusal = _refusal(scope["method"], Headers(scope=scope)) if scope["type"] == "http" else None
+        await (refusal or self.app)(scope, receive, send)
+
+
+def _refusal(method: str, headers: Headers) -> Response | None:
+    host = headers.get("host", "")
+    if not _names_this_machine(host):
+        return problem(421, "this server answers for 127.0.0.1, [::1] and localhost only")
+    origins = [origin.partition("://")[2] for origin in headers.getlist("origin")]
+    if method not in _SAFE_METHODS and any(origin != host for origin in origins):
+        return problem(403, "a page of another host changes nothing here")
+    return None
 
 
 def _names_this_machine(host: str) -> bool:

@@ -84,7 +84,7 @@ _OVERLAP_EXAMPLE = {
 _OVERLAP_COLUMNS = tuple(OverlapAnswer.model_fields)
 
 
-@router.post("", status_code=201, responses=problems(400, 404, 409, 413, 415))
+@router.post("", status_code=201, responses=problems(400, 403, 404, 409, 413, 415))
 def register(venue: NewVenue, truyvet: App, by: By, key_id: KeyId, response: Response) -> VenueAnswer:
     """Register a venue. The same again is found, not made twice."""
     given: dict[str, Any] = venue.model_dump() | {"venue_id": venue.venue_id or key_id}
@@ -93,7 +93,7 @@ def register(venue: NewVenue, truyvet: App, by: By, key_id: KeyId, response: Res
     return _shown(truyvet, recorded.id, recorded.position)
 
 
-@router.patch("/{venue_id}", responses=problems(400, 404, 409, 413, 415))
+@router.patch("/{venue_id}", responses=problems(400, 403, 404, 409, 413, 415))
 def amend(venue_id: PathId, changes: VenueChanges, truyvet: App, by: By) -> VenueAnswer:
     """Change a venue's name or default stay; what is left out stays."""
     recorded = truyvet.venues.amend(

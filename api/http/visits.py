@@ -80,7 +80,7 @@ VISIT_EXAMPLE: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-@router.post("/check-ins", status_code=201, responses=problems(400, 404, 409, 413, 415))
+@router.post("/check-ins", status_code=201, responses=problems(400, 403, 404, 409, 413, 415))
 def check_in(visit: CheckIn, truyvet: App, by: By, key: KeyName) -> VisitRecorded:
     """Record that a person came to a venue. The same again gives the same answer."""
     visit_id = visit.visit_id or key
@@ -90,7 +90,7 @@ def check_in(visit: CheckIn, truyvet: App, by: By, key: KeyName) -> VisitRecorde
     return VisitRecorded(visit_id=recorded.id, position=recorded.position)
 
 
-@router.post("/visits/{visit_id}/check-out", responses=problems(400, 404, 409, 413, 415))
+@router.post("/visits/{visit_id}/check-out", responses=problems(400, 403, 404, 409, 413, 415))
 def check_out(
     visit_id: PathId,
     truyvet: App,
@@ -105,7 +105,7 @@ def check_out(
     return VisitRecorded(visit_id=recorded.id, position=recorded.position)
 
 
-@router.post("/visits/{visit_id}/correction", responses=problems(400, 404, 409, 413, 415))
+@router.post("/visits/{visit_id}/correction", responses=problems(400, 403, 404, 409, 413, 415))
 def correct(visit_id: PathId, correction: Correction, truyvet: App, by: By) -> VisitRecorded:
     """Count the visit with other times; what was recorded stays in the log."""
     check_out = correction.check_out if "check_out" in correction.model_fields_set else ...
@@ -115,7 +115,7 @@ def correct(visit_id: PathId, correction: Correction, truyvet: App, by: By) -> V
     return VisitRecorded(visit_id=recorded.id, position=recorded.position)
 
 
-@router.post("/visits/{visit_id}/retraction", responses=problems(400, 404, 409, 413, 415))
+@router.post("/visits/{visit_id}/retraction", responses=problems(400, 403, 404, 409, 413, 415))
 def retract(visit_id: PathId, retraction: Retraction, truyvet: App, by: By) -> VisitRecorded:
     """Let the visit no longer count; it stays in the log."""
     recorded = truyvet.visits.retract(visit_id, retraction.reason, by=by)

@@ -78,7 +78,8 @@ class Imports:
                 raise
             failure = str(error)
         work.complete(lines.sha256, tally, failure)
-        return Outcome(tally, time.perf_counter() - started, self.tools.log.head(), failure)
+        import_id = work.import_id if work.has_begun else None
+        return Outcome(tally, time.perf_counter() - started, self.tools.log.head(), failure, import_id)
 
 
 def _batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from application.log import Key, Secret
 from domain.times import Seconds
@@ -39,12 +40,16 @@ class Tally:
 
 @dataclass(slots=True)
 class Outcome:
+    """``import_id`` is None when nothing new was recorded."""
+
     tally: Tally
     seconds: float
     position: int
     failure: str | None = None
+    import_id: UUID | None = None
 
     def as_dict(self) -> dict[str, Any]:
+        """As the command line prints it."""
         return self.tally.as_dict() | {"seconds": round(self.seconds, 3), "position": self.position}
 
 

@@ -6,7 +6,7 @@ transaction and its lock with it, and a rebuild gets its turn.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -40,14 +40,14 @@ SELECT pg_advisory_unlock(%s)
 
 
 class Registers:
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, revive: Callable[[], object] | None = None) -> None:
         self.log = log
         self.venues = VenueRegister(log.database)
         self.cases = CaseRegister(log.database)
         self.quarantines = QuarantineRegister(log.database)
         self.imports = ImportRegister(log.database)
         self.projection = Projection(log, (self.venues, self.cases, self.quarantines, self.imports))
-        self._following = Following("registers", log.database, self._follow)
+        self._following = Following("registers", log.database, self._follow, revive)
         self._seen = 0
 
     @property

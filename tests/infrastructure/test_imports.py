@@ -152,8 +152,8 @@ class TestBadInput:
             ("ref:ann,cafe,2021-02-30T09:00:00Z,", "does not exist"),
             ("ref:ann,cafe,2021-08-30T09:00:00Z,2021-08-30T09:00:00Z", "not after the check-in"),
             ("ref:ann,cafe,2021-08-30T09:00:00Z,2021-08-30T08:00:00Z", "not after the check-in"),
-            (f"ref:ann,cafe,{to_text(int(time.time()) + 900)},", "check-in lies in the future"),
-            (f"ref:ann,cafe,2021-08-30T09:00:00Z,{to_text(int(time.time()) + 900)}", "check-out lies in the future"),
+            ("ref:ann,cafe,FUTURE,", "check-in lies in the future"),
+            ("ref:ann,cafe,2021-08-30T09:00:00Z,FUTURE", "check-out lies in the future"),
             ("phone:12,cafe,2021-08-30T09:00:00Z,", "phone"),
             ("ann,cafe,2021-08-30T09:00:00Z,", "named like"),
             ("id:nobody,cafe,2021-08-30T09:00:00Z,", "by identity"),
@@ -167,6 +167,7 @@ class TestBadInput:
         ],
     )
     def test_a_bad_line_is_rejected_and_the_rest_is_in(self, truyvet: Truyvet, line: str, reason: str) -> None:
+        line = line.replace("FUTURE", to_text(int(time.time()) + 900))
         outcome, rejects = visits(truyvet, f"{HEADER}{line}\n{GOOD}")
 
         assert counts(outcome) == (2, 1, 0, 0, 1)
@@ -204,8 +205,8 @@ class TestBadInput:
             (b"person,venue,check_in,check_out,colour\n", "nothing else"),
             (b"person,venue,check_in,check_out,person\n", "once"),
             (HEADER.encode("utf-16"), "UTF-8"),
-            (os.urandom(8) + b"\xff" * 100, "UTF-8"),
-            (gzip.compress(HEADER.encode() + GOOD.encode())[:15], "truncated"),
+            (b"\x93\xa7\xff" * 100, "UTF-8"),
+            (gzip.compress(HEADER.encode() + GOOD.encode(), mtime=0)[:15], "truncated"),
         ],
     )
     def test_a_file_that_cannot_be_read(self, truyvet: Truyvet, content: bytes, reason: str) -> None:

@@ -179,3 +179,29 @@ class TestOtherQuestions:
         assert [json.loads(line)["position"] for line in every] == list(range(1, len(every) + 1))
         assert cli("events", "--after", "2", "--limit", "3")[1].splitlines() == every[2:5]
         assert "ann" not in "".join(every)
+
+
+class TestLookingAfterIt:
+    def test_rebuild_gives_the_same_views(self, cli: Run, outbreak: Path) -> None:
+        first, second = cli("rebuild"), cli("rebuild")
+        assert first == second
+        assert [line.split()[0] for line in first[1].splitlines()] == [
+            "venues", "cases", "quarantines", "imports", "keys", "graph",
+        ]  # fmt: skip
+
+    def test_verify_finds_nothing_on_a_whole_log_and_what_was_altered_on_another(
+        self, cli: Run, outbreak: Path, truyvet: Truyvet
+    ) -> None:
+        assert cli("verify")[:2] == (0, f"{truyvet.log.head()} events: the log is whole, the views equal a replay\n")
+        with truyvet.database.transaction(commit=True) as cursor:
+            cursor.execute("DELETE FROM events WHERE notification_id = 3")
+        code, out, err = cli("verify")
+        assert code == 1
+        assert "3" in out
+        assert "findings" in err
+
+    def test_an_import_is_retracted_as_a_whole(self, cli: Run, outbreak: Path) -> None:
+        import_id = json.loads(cli("events", "--limit", "1")[1])["correlation"]
+        assert json.loads(cli("import", "retract", import_id, "--reason", "wrong file")[1])["import_id"] == import_id
+        assert cli("trace", *WINDOW, "--format", "json")[1] == "[]\n"
+        assert cli("import", "retract", "8d2ab8a0-9d27-4d4c-8c07-6f1fd40ab7d0")[0] == 1
