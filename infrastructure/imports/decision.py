@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 from application.log import Key, unique_key
@@ -12,10 +12,8 @@ from domain.times import Seconds
 from domain.visits import Visit
 from infrastructure.events import copy_row
 from infrastructure.imports.batch import Batch, Row
-from infrastructure.imports.encoding import encode_check_in
-
-if TYPE_CHECKING:
-    from infrastructure.imports.visits import VisitImport
+from infrastructure.imports.encoding import Encoder, encode_check_in
+from infrastructure.log import EventLog
 
 _CHECKED_IN: Final = b"Visit.CheckedIn"
 
@@ -23,22 +21,21 @@ _CHECKED_IN: Final = b"Visit.CheckedIn"
 class Decision:
     """What each line of a batch is: a new visit, a check-out, a duplicate or refused."""
 
-    def __init__(self, work: "VisitImport", batch: Batch, now: Seconds, look_up: bool) -> None:
-        self.work = work
+    def __init__(self, log: EventLog, encoder: Encoder, batch: Batch, now: Seconds) -> None:
+        self.log = log
+        self.encoder = encoder
         self.batch = batch
         self.now = now
-        self.look_up = look_up
         self.holders: dict[bytes, bytes] = {}
         self.known: dict[bytes, Visit] = {}
         self.fresh: dict[bytes, tuple[str, Row, str, str]] = {}
 
-    def decide(self, rows: list[Row]) -> None:
-        people = [self.batch.people.get(row.person) or self.work.people[row.person] for row in rows]
-        venues = [self.batch.venues.get(row.venue) or self.work.venues[row.venue] for row in rows]
+    def decide(self, rows: list[Row], people: list[str], venues: list[str], *, look_up: bool) -> None:
+        """``people`` and ``venues`` are the ids of each row's; without ``look_up`` every visit is taken to be new."""
         triples = [
             triple_key(person, venue, row.check_in) for person, venue, row in zip(people, venues, rows, strict=True)
         ]
-        if self.look_up:
+        if look_up:
             self._look_up(rows, triples)
         named = zip(rows, people, venues, triples, _random_ids(len(rows)), strict=True)
         for row, person, venue, triple, fresh_id in named:
@@ -51,15 +48,15 @@ class Decision:
                 self._take(existing, row, person, venue)
 
     def _look_up(self, rows: list[Row], triples: list[bytes]) -> None:
-        holders = self.work.log.holders(triples)
+        holders = self.log.holders(triples)
         named = {visit_stream(row.visit_id) for row in rows if row.visit_id is not None}
-        visits = self.work.log.load_many(Visit, named.union(holders.values()))
+        visits = self.log.load_many(Visit, named.union(holders.values()))
         self.holders = {triple: stream.bytes for triple, stream in holders.items()}
         self.known = {stream.bytes: visit for stream, visit in visits.items()}
 
     def _begin(self, visit_id: str, stream: bytes, row: Row, person: str, venue: str, triple: bytes) -> None:
         state = encode_check_in(visit_id, person, venue, row.check_in, row.check_out)
-        self.batch.rows.append(copy_row(stream, 1, _CHECKED_IN, state, self.work.origin(row.source)))
+        self.batch.rows.append(copy_row(stream, 1, _CHECKED_IN, state, self.encoder.origin(row.source)))
         self.batch.keys.append(Key(triple, stream))
         self.batch.tally.recorded += 1
         self.holders[triple] = stream
@@ -75,7 +72,7 @@ class Decision:
             return
         self.batch.tally.completed += completed
         self.batch.tally.duplicates += not completed
-        self.batch.rows += self.work.encoded(visit, row.source)
+        self.batch.rows += self.encoder.pending(visit, row.source)
 
     def _begun_in_this_batch(self, stream: bytes) -> Visit:
         visit_id, row, person, venue = self.fresh[stream]

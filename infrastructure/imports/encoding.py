@@ -1,6 +1,40 @@
-"""Events of imports as JSON, written without aggregates; byte for byte what the mapper writes."""
+"""Events of imports as rows for the log; those of aggregates by the mapper, the many others byte for byte the same."""
 
+from dataclasses import replace
+from uuid import UUID
+
+from eventsourcing.domain import BaseAggregate
+
+from application.provenance import Provenance
 from domain.times import Seconds, to_text
+from infrastructure.events import copy_provenance, copy_row
+from infrastructure.mapper import EventMapper
+
+
+class Encoder:
+    """Writes what one import records: its provenance is encoded once for each source."""
+
+    def __init__(self, mapper: EventMapper, by: Provenance) -> None:
+        self.mapper = mapper
+        self.by = by
+        self._origins: dict[str | None, bytes] = {}
+
+    def pending(self, stream: BaseAggregate[UUID], source: str | None = None) -> list[bytes]:
+        """The pending events of an aggregate, which has none afterwards."""
+        stored = [self.mapper.to_stored_event(event) for event in stream.collect_events()]
+        origin = self.origin(source)
+        return [
+            copy_row(stream.id.bytes, event.originator_version, event.topic.encode(), event.state, origin)
+            for event in stored
+        ]
+
+    def origin(self, source: str | None) -> bytes:
+        """The provenance of a line from ``source``; the import's own when None."""
+        encoded = self._origins.get(source)
+        if encoded is None:
+            by = replace(self.by, source=source or self.by.source)
+            encoded = self._origins[source] = copy_provenance(by)
+        return encoded
 
 
 def encode_check_in(visit_id: str, person: str, venue: str, check_in: Seconds, check_out: Seconds | None) -> bytes:

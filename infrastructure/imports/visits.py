@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from operator import attrgetter
 from typing import Final, NamedTuple
 from uuid import uuid4
@@ -14,15 +13,14 @@ from application.people import IDENTITY
 from application.provenance import Provenance
 from application.venues import code_key
 from domain.errors import Malformed, TruyvetError, Unavailable
-from domain.imports import Import
 from domain.people import Identity, parse_identity
 from domain.times import Seconds, parse_instant
 from domain.venues import Minutes, Venue, parse_code
-from domain.visits import Visit, check_times, parse_visit_id
-from infrastructure.events import copy_provenance, copy_row
+from domain.visits import check_times, parse_visit_id
+from infrastructure.events import copy_row
 from infrastructure.imports.batch import Batch, Row
 from infrastructure.imports.decision import Decision
-from infrastructure.imports.encoding import encode_registered
+from infrastructure.imports.encoding import Encoder, encode_registered
 from infrastructure.imports.recorded import RecordedImport
 from infrastructure.imports.tools import Tools
 from infrastructure.lines import Line, Unreadable
@@ -55,8 +53,8 @@ class VisitImport(RecordedImport):
         self.default_stay_minutes = default_stay_minutes
         self.people: dict[str, str] = {}
         self.venues: dict[str, str] = {}
-        self.provenance: dict[str | None, bytes] = {}
-        self.begun_row = self.encoded(self.begin())
+        self.encoder = Encoder(tools.log.mapper, self.by)
+        self.begun_row = self.encoder.pending(self.begin())
         self.expects_new = True
 
     def run(self, batches: Iterable[list[Line]]) -> Iterator[Batch]:
@@ -130,7 +128,12 @@ class VisitImport(RecordedImport):
         rows = [row for line in lines if (row := _read(line, now, batch)) is not None]
         rows = self._resolve(rows, batch, attrgetter("venue"), self.venues, self._find_venues)
         rows = self._resolve(rows, batch, attrgetter("person"), self.people, self._find_people)
-        Decision(self, batch, now, look_up).decide(rows)
+        Decision(self.log, self.encoder, batch, now).decide(
+            rows,
+            [batch.people.get(row.person) or self.people[row.person] for row in rows],
+            [batch.venues.get(row.venue) or self.venues[row.venue] for row in rows],
+            look_up=look_up,
+        )
         return batch
 
     def _resolve(
@@ -166,7 +169,7 @@ class VisitImport(RecordedImport):
     def _draft_venue(self, code: str, batch: Batch) -> str:
         stay = self.default_stay_minutes
         venue = Venue.register(uuid4(), code, "other", self.tools.now(), code=code, default_stay_minutes=stay)
-        batch.rows += self.encoded(venue)
+        batch.rows += self.encoder.pending(venue)
         batch.keys.append(Key(code_key(code), venue.id.bytes))
         return str(venue.id)
 
@@ -188,26 +191,10 @@ class VisitImport(RecordedImport):
         secret = self.vault.new_secret(person_id)
         sealed = self.vault.seal(secret, IDENTITY, str(identity))
         state = encode_registered(identity.scheme, sealed, self.tools.now())
-        batch.rows.append(copy_row(person_id.bytes, 1, _REGISTERED, state, self.origin(None)))
+        batch.rows.append(copy_row(person_id.bytes, 1, _REGISTERED, state, self.encoder.origin(None)))
         batch.keys.append(Key(key, person_id.bytes))
         batch.secrets.append(secret)
         return str(person_id)
-
-    def encoded(self, stream: Import | Venue | Visit, source: str | None = None) -> list[bytes]:
-        """The pending events of an aggregate as rows for the log."""
-        stored = [self.log.mapper.to_stored_event(event) for event in stream.collect_events()]
-        return [
-            copy_row(stream.id.bytes, event.originator_version, event.topic.encode(), event.state, self.origin(source))
-            for event in stored
-        ]
-
-    def origin(self, source: str | None) -> bytes:
-        """The provenance of a line from ``source`` (the import's own when None), encoded once."""
-        encoded = self.provenance.get(source)
-        if encoded is None:
-            by = replace(self.by, source=source or self.by.source)
-            encoded = self.provenance[source] = copy_provenance(by)
-        return encoded
 
 
 def _read(line: Line, now: Seconds, batch: Batch) -> Row | None:
