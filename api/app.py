@@ -57,7 +57,7 @@ def open_truyvet(settings: Settings) -> Iterator[Truyvet]:
         database = Database(stack.enter_context(_conninfo(settings)))
         stack.callback(database.close)
         prepare(database)
-        revive = None if settings.database_url else lambda: ensure_running(settings.data_dir)
+        revive = None if settings.database_url is not None else lambda: ensure_running(settings.data_dir)
         truyvet = build(settings, database, revive)
         stack.callback(truyvet.graph.stop)
         stack.callback(truyvet.registers.stop)

@@ -14,6 +14,9 @@ from psycopg.rows import DictRow, dict_row
 from domain.errors import Unavailable
 
 LOCK_TIMEOUT_SECONDS = 30
+POOL_TIMEOUT_SECONDS = 5
+"""So long a request waits for a connection, and so long the pool goes on trying to have one for it."""
+
 _MIGRATING = 7_479_001  # any fixed number: the advisory lock that migrations hold
 _MIGRATIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS migrations (
@@ -41,8 +44,8 @@ class Database(PostgresDatastore):
             open=False,
             configure=self.after_connect_func(),
             check=ConnectionPool.check_connection,
-            timeout=5,
-            reconnect_timeout=0,
+            timeout=POOL_TIMEOUT_SECONDS,
+            reconnect_timeout=POOL_TIMEOUT_SECONDS,
         )
 
     @contextmanager

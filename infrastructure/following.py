@@ -67,7 +67,7 @@ class Following:
             try:
                 self._listen()
             except Exception as error:  # a follower outlives every failure and shows it
-                self.error = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+                self.error = _in_one_line(error)
                 _logger.warning("a view cannot follow the log", view=self.view, error=self.error)
                 self._stopping.wait(self._pause)
                 self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
@@ -79,7 +79,7 @@ class Following:
         try:
             self._revive()
         except Exception as error:  # the retry itself shows what is wrong
-            _logger.warning("the database cannot be revived", view=self.view, error=type(error).__name__)
+            _logger.warning("the database cannot be revived", view=self.view, error=_in_one_line(error))
 
     def _listen(self) -> None:
         """Until stopped, or until something fails."""
@@ -95,3 +95,7 @@ class Following:
         for _ in range(round(_LOOK_SECONDS / _STOP_SECONDS)):
             if self._stopping.is_set() or list(connection.notifies(timeout=_STOP_SECONDS, stop_after=1)):
                 return
+
+
+def _in_one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"

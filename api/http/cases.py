@@ -1,6 +1,9 @@
 """Cases: confirmed, amended, isolated, withdrawn; their contacts."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import networkx as nx
@@ -15,17 +18,21 @@ from api.http.given import App, By, KeyId
 from api.http.lists import (
     JSON,
     POSITION_HEADER,
+    InOrder,
     List,
     ListedPosition,
     LogPosition,
     Page,
+    RegisterPosition,
     ViewPosition,
     accepted,
+    columns_of,
     list_responses,
 )
 from api.http.problems import problems
 from api.http.words import (
     Answer,
+    AnswerPosition,
     Body,
     Certainty,
     Day,
@@ -42,8 +49,9 @@ from api.http.words import (
     Text,
 )
 from domain.cases import Case
-from domain.rules import DEFAULT_RULES, CaseDates
-from domain.times import Seconds, to_text
+from domain.rules import DEFAULT_RULES, CaseDates, rule_set
+from domain.times import Seconds, from_datetime, to_text
+from infrastructure.registers import CaseRow
 
 router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
@@ -109,7 +117,16 @@ class CaseAnswer(Answer):
     isolated_at: str | None
     cleared_at: str | None
     withdrawn: bool
-    position: int
+    position: AnswerPosition
+
+
+_COLUMNS: Final = columns_of(CaseAnswer)
+_EXAMPLE: Final[dict[str, Any]] = {
+    "case_id": "5b0d6d3e-52a3-4b8e-8f0e-2f7c9b1f3a10", "person": "phone:+84912345678",
+    "person_id": "0b9f3c2e-7d41-4c0e-9a53-6f2f0f6f7f10", "rules": DEFAULT_RULES,
+    "window": {"from": "2021-08-27T17:00:00Z", "to": None}, "onset": "2021-08-30", "sampled": None,
+    "isolated_at": None, "cleared_at": None, "withdrawn": False, "position": 17,
+}  # fmt: skip
 
 
 @router.post("", status_code=201, responses=problems(400, 403, 404, 409, 413, 415))
@@ -119,6 +136,13 @@ def confirm(case: NewCase, truyvet: App, by: By, key_id: KeyId, response: Respon
     recorded = truyvet.cases.confirm(case.person, dates, case.rules, case_id=case.case_id or key_id, by=by)
     response.headers["Location"] = f"/v1/cases/{recorded.id}"
     return _shown(truyvet, recorded.id, recorded.position)
+
+
+@router.get("", response_model=Page[CaseAnswer],
+            responses=problems(504) | list_responses(_EXAMPLE, _COLUMNS))  # fmt: skip
+def cases(truyvet: App, position: RegisterPosition, listing: List) -> Response:
+    """As they are now, in the order of their confirmation."""
+    return listing.answer_in_order(position, InOrder(truyvet.registers.cases.page, partial(_listed, truyvet), _COLUMNS))
 
 
 @router.get("/{case_id}", responses=problems(404, 504))
@@ -196,20 +220,45 @@ def contact_graph(
 
 def _shown(truyvet: Truyvet, case_id: UUID, position: int) -> CaseAnswer:
     case: Case = truyvet.cases.get(case_id, position)
-    dates, window = case.dates, case.window
+    person = truyvet.people.identities([case.person])[case.person]
+    return _answer(case_id, case.person, person, case.rules, case.dates, case.withdrawn, position)
+
+
+def _listed(truyvet: Truyvet, rows: Sequence[CaseRow]) -> list[dict[str, Any]]:
+    people = truyvet.people.identities({row.person_id for row in rows})
+    return [
+        _answer(
+            row.case_id, row.person_id, people[row.person_id], row.rules, _dates(row), row.withdrawn, row.position
+        ).model_dump(mode="json")
+        for row in rows
+    ]
+
+
+def _dates(row: CaseRow) -> CaseDates:
+    return CaseDates(row.onset, row.sampled, _seconds(row.isolated_at), _seconds(row.cleared_at))
+
+
+def _answer(
+    case_id: UUID, person_id: UUID, person: str, rules: str, dates: CaseDates, withdrawn: bool, position: int
+) -> CaseAnswer:
+    window = rule_set(rules).window(dates)
     return CaseAnswer(
-        case_id=case.id,
-        person=truyvet.people.identities([case.person])[case.person],
-        person_id=case.person,
-        rules=case.rules,
+        case_id=case_id,
+        person=person,
+        person_id=person_id,
+        rules=rules,
         window=WindowAnswer.model_validate({"from": to_text(window.start), "to": _text(window.end)}),
         onset=None if dates.onset is None else dates.onset.isoformat(),
         sampled=None if dates.sampled is None else dates.sampled.isoformat(),
         isolated_at=_text(dates.isolated_at),
         cleared_at=_text(dates.cleared_at),
-        withdrawn=case.withdrawn,
+        withdrawn=withdrawn,
         position=position,
     )
+
+
+def _seconds(moment: datetime | None) -> Seconds | None:
+    return None if moment is None else from_datetime(moment)
 
 
 def _text(instant: Seconds | None) -> str | None:

@@ -64,9 +64,7 @@ async def ready(truyvet: App) -> Ready | Response:
 
 def _projections(truyvet: Truyvet) -> list[Projection]:
     statuses = {"visit graph": truyvet.graph.status, "registers": truyvet.registers.status}
-    return [
-        Projection(name=name, position=status.position, error=status.error) for name, status in statuses.items()
-    ]
+    return [Projection(name=name, position=status.position, error=status.error) for name, status in statuses.items()]
 
 
 async def _head(truyvet: Truyvet) -> int | None:

@@ -1,6 +1,8 @@
 """Quarantines: assigned, extended, released."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -8,13 +10,14 @@ from pydantic import Field
 
 from api.app import Truyvet
 from api.http.given import App, By, KeyName
-from api.http.lists import LogPosition
+from api.http.lists import InOrder, List, LogPosition, Page, RegisterPosition, columns_of, list_responses
 from api.http.problems import problems
-from api.http.words import Answer, Body, Id, Instant, PathId, PersonName, ShortText, Text
+from api.http.words import Answer, AnswerPosition, Body, Id, Instant, PathId, PersonName, ShortText, Text
 from application.quarantines import quarantine_stream
 from domain.errors import Unknown
 from domain.quarantines import Quarantine
-from domain.times import to_text
+from domain.times import Seconds, from_datetime, to_text
+from infrastructure.registers import QuarantineRow
 
 router = APIRouter(prefix="/v1/quarantines", tags=["quarantines"])
 
@@ -49,7 +52,14 @@ class QuarantineAnswer(Answer):
     kind: str | None
     place: str | None
     withdrawn: bool
-    position: int
+    position: AnswerPosition
+
+
+_COLUMNS: Final = columns_of(QuarantineAnswer)
+_EXAMPLE: Final[dict[str, Any]] = {
+    "quarantine_id": "CDC:2021-17", "person": "phone:+84912345678", "person_id": "0b9f3c2e-7d41-4c0e-9a53-6f2f0f6f7f10",
+    "from": "2021-08-30T02:00:00Z", "until": None, "kind": "home", "place": None, "withdrawn": False, "position": 17,
+}  # fmt: skip
 
 
 @router.post("", status_code=201, responses=problems(400, 403, 404, 409, 413, 415))
@@ -62,6 +72,14 @@ def assign(quarantine: NewQuarantine, truyvet: App, by: By, key: KeyName, respon
     )  # fmt: skip
     response.headers["Location"] = f"/v1/quarantines/{recorded.id}"
     return _shown(truyvet, recorded.id, recorded.position)
+
+
+@router.get("", response_model=Page[QuarantineAnswer],
+            responses=problems(504) | list_responses(_EXAMPLE, _COLUMNS))  # fmt: skip
+def quarantines(truyvet: App, position: RegisterPosition, listing: List) -> Response:
+    """As they are now, in the order of their assignment."""
+    found = InOrder(truyvet.registers.quarantines.page, partial(_listed, truyvet), _COLUMNS)
+    return listing.answer_in_order(position, found)
 
 
 @router.get("/{quarantine_id}", responses=problems(404, 504))
@@ -87,13 +105,35 @@ def _shown(truyvet: Truyvet, quarantine_id: str, position: int) -> QuarantineAns
     quarantine = truyvet.log.load(Quarantine, quarantine_stream(quarantine_id), position)
     if quarantine is None:
         raise Unknown("there is no quarantine with that id")
+    person = truyvet.people.identities([quarantine.person])[quarantine.person]
+    return _answer(
+        quarantine, person_id=quarantine.person, person=person, since=quarantine.since, until=quarantine.until,
+        position=position,
+    )  # fmt: skip
+
+
+def _listed(truyvet: Truyvet, rows: Sequence[QuarantineRow]) -> list[dict[str, Any]]:
+    people = truyvet.people.identities({row.person_id for row in rows})
+    return [
+        _answer(
+            row, person_id=row.person_id, person=people[row.person_id], since=from_datetime(row.since),
+            until=None if row.until is None else from_datetime(row.until), position=row.position,
+        ).model_dump(mode="json")
+        for row in rows
+    ]  # fmt: skip
+
+
+def _answer(
+    quarantine: Quarantine | QuarantineRow, *, person_id: UUID, person: str, since: Seconds, until: Seconds | None,
+    position: int,
+) -> QuarantineAnswer:  # fmt: skip
     return QuarantineAnswer.model_validate(
         {
             "quarantine_id": quarantine.quarantine_id,
-            "person": truyvet.people.identities([quarantine.person])[quarantine.person],
-            "person_id": quarantine.person,
-            "from": to_text(quarantine.since),
-            "until": None if quarantine.until is None else to_text(quarantine.until),
+            "person": person,
+            "person_id": person_id,
+            "from": to_text(since),
+            "until": None if until is None else to_text(until),
             "kind": quarantine.kind,
             "place": quarantine.place,
             "withdrawn": quarantine.withdrawn,

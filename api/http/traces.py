@@ -26,7 +26,8 @@ class TraceQuestion(Body):
 
 
 @router.post("", response_model=Page[ContactAnswer],
-             responses=problems(400, 403, 413, 415, 504) | list_responses(CONTACT_EXAMPLE, CONTACT_COLUMNS))  # fmt: skip
+             responses=problems(400, 403, 413, 415, 504)
+             | list_responses(CONTACT_EXAMPLE, CONTACT_COLUMNS))  # fmt: skip
 async def trace(question: TraceQuestion, truyvet: App, listing: List, wait_for: WaitFor = None) -> Response:
     """Who would be F1, F2, … of this person. An unknown person has no contacts."""
     position = await pinned(truyvet, wait_for, question.as_of, listing.cursor)

@@ -1,6 +1,7 @@
 """Venues: registered, amended, and who was there."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -8,11 +9,22 @@ from pydantic import Field
 
 from api.app import Truyvet
 from api.http.given import App, By, KeyId
-from api.http.lists import List, ListedPosition, LogPosition, Page, Rows, list_responses
+from api.http.lists import (
+    InOrder,
+    List,
+    ListedPosition,
+    LogPosition,
+    Page,
+    RegisterPosition,
+    Rows,
+    columns_of,
+    list_responses,
+)
 from api.http.problems import problems
 from api.http.visits import VISIT_COLUMNS, VISIT_EXAMPLE, VisitAnswer, visit_rows
 from api.http.words import (
     Answer,
+    AnswerPosition,
     Body,
     Certainty,
     DefaultStay,
@@ -34,6 +46,7 @@ from domain.contacts import Overlap
 from domain.errors import Refused, Unknown
 from domain.times import Seconds
 from domain.venues import Venue
+from infrastructure.registers import VenueRow
 
 router = APIRouter(prefix="/v1/venues", tags=["venues"])
 
@@ -62,7 +75,14 @@ class VenueAnswer(Answer):
     commune: str | None
     address: str | None
     default_stay_minutes: int
-    position: int
+    position: AnswerPosition
+
+
+_COLUMNS: Final = columns_of(VenueAnswer)
+_EXAMPLE: Final[dict[str, Any]] = {
+    "venue_id": "7c1de5d0-4ddb-4cf1-9d3c-0a6b4b0a4f7e", "code": "HN-0001", "name": "Quán cà phê Hoa Sữa",
+    "kind": "restaurant", "commune": "00001", "address": None, "default_stay_minutes": 60, "position": 17,
+}  # fmt: skip
 
 
 class OverlapAnswer(Answer):
@@ -91,6 +111,13 @@ def register(venue: NewVenue, truyvet: App, by: By, key_id: KeyId, response: Res
     recorded = truyvet.venues.register(**given, by=by)
     response.headers["Location"] = f"/v1/venues/{recorded.id}"
     return _shown(truyvet, recorded.id, recorded.position)
+
+
+@router.get("", response_model=Page[VenueAnswer],
+            responses=problems(504) | list_responses(_EXAMPLE, _COLUMNS))  # fmt: skip
+def venues(truyvet: App, position: RegisterPosition, listing: List) -> Response:
+    """As they are now, in the order of their registration."""
+    return listing.answer_in_order(position, InOrder(truyvet.registers.venues.page, _listed, _COLUMNS))
 
 
 @router.patch("/{venue_id}", responses=problems(400, 403, 404, 409, 413, 415))
@@ -158,3 +185,7 @@ def _shown(truyvet: Truyvet, venue_id: UUID, position: int) -> VenueAnswer:
         venue_id=venue.id, code=venue.code, name=venue.name, kind=venue.kind, commune=venue.commune,
         address=venue.address, default_stay_minutes=venue.default_stay_minutes, position=position,
     )  # fmt: skip
+
+
+def _listed(rows: Sequence[VenueRow]) -> list[dict[str, Any]]:
+    return [VenueAnswer.model_validate(row, from_attributes=True).model_dump(mode="json") for row in rows]

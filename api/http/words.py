@@ -190,6 +190,7 @@ def _whole(value: Any) -> Any:
 Whole = BeforeValidator(_whole)
 DefaultStay = Annotated[int, Whole, Field(ge=1, le=LONGEST_DEFAULT_STAY, description="Minutes")]
 Position = Annotated[int, Whole, Field(ge=0, le=LAST_POSITION)]
+AnswerPosition = Annotated[int, Field(description="What the answer is as of; in a list, that of its first event")]
 Levels = Annotated[int, Whole, Field(ge=1, le=10)]
 MinMinutes = Annotated[int, Whole, Field(ge=0, le=LONGEST_MINIMUM, description="Minutes")]
 Certainty = Annotated[str, Field(json_schema_extra={"enum": ["certain", "possible"]}, pattern="^(certain|possible)$")]

@@ -1,6 +1,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import uuid4
@@ -118,7 +119,10 @@ def test_a_quarantine_is_in_the_register_with_its_end(truyvet: Truyvet, register
 
 
 def test_what_the_log_accepts_does_not_stop_a_register(truyvet: Truyvet, registers: Registers) -> None:
-    truyvet.venues.register("Café", "restaurant", code="cafe", address="12\0 Lê Lợi")
+    """An earlier version took addresses with a NUL, which PostgreSQL's text cannot hold."""
+    venue = Venue.register(uuid4(), "Café", "restaurant", NINE, code="cafe", address="12 Lê Lợi")
+    (event,) = map(truyvet.log.mapper.to_stored_event, venue.collect_events())
+    truyvet.log.recorder.insert_events([replace(event, state=event.state.replace(b"12 ", b"12\\u0000 "))])
     registers.catch_up()
     assert [venue.address for venue in registers.venues.page()] == ["12� Lê Lợi"]
 
@@ -241,3 +245,23 @@ def test_following_stops_soon(truyvet: Truyvet) -> None:
     started = time.monotonic()
     thread.stop()
     assert time.monotonic() - started < 0.5
+
+
+def test_a_follower_that_failed_has_the_database_revived_before_each_retry(truyvet: Truyvet) -> None:
+    told: list[str] = []
+
+    def catch_up(_: object) -> None:
+        told.append("follow")
+        if len(told) < 5:
+            raise ConnectionError("away")
+
+    def revive() -> None:
+        told.append("revive")
+        raise RuntimeError("it cannot be revived")
+
+    thread = Following("a view", truyvet.database, catch_up, revive)
+    thread.start()
+    until(lambda: len(told) >= 5 and thread.error is None)
+    thread.stop()
+    assert told[:5] == ["follow", "revive", "follow", "revive", "follow"]
+    assert "revive" not in told[5:]

@@ -22,6 +22,7 @@ class Api:
 
     def get(self, path: str, *, accept: str = "application/json", **query: Any) -> httpx.Response:
         self.truyvet.graph.catch_up()
+        self.truyvet.registers.catch_up()
         return self.client.get(f"/v1/{path}", params=query, headers={"Accept": accept})
 
     def items(self, path: str, **query: Any) -> list[dict[str, Any]]:
@@ -47,6 +48,11 @@ class Api:
     def case(self, person: str, onset: str = "2021-08-30", **more: Any) -> dict[str, Any]:
         answer = self.post("cases", {"person": f"ref:{person}", "onset": onset} | more)
         assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    def imported(self, kind: str, content: bytes, **more: Any) -> dict[str, Any]:
+        answer = self.client.post(f"/v1/imports/{kind}", content=content, **more)
+        assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
 

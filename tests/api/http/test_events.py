@@ -7,7 +7,7 @@ import pytest
 from eventsourcing.persistence import OperationalError
 
 from api.app import Truyvet
-from api.http import events
+from api.http import events, lists
 from api.http.events import Wanted
 from tests.api.http.asking import Api
 
@@ -47,7 +47,7 @@ def test_pages_of_events_end_where_the_first_began(api: Api, three: None) -> Non
 
 
 def test_the_whole_log_as_a_stream(api: Api, three: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "_BATCH", 2)
+    monkeypatch.setattr(lists, "_READ_AT_ONCE", 2)
     lines = api.get("events", accept="application/x-ndjson", limit=1).text.splitlines()
     assert [json.loads(line) for line in lines] == api.items("events")
     assert len(api.get("events", accept="text/csv").text.splitlines()) == 4

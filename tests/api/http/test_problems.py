@@ -54,7 +54,15 @@ def test_a_large_body_is_refused_also_when_its_size_is_not_announced(api: Api) -
 
 
 def test_another_kind_of_body_is_a_problem(api: Api) -> None:
-    assert is_problem(api.client.post("/v1/venues", content=b'{"name": "Cafe"}'), 415)
+    content = b'{"name": "Cafe", "kind": "shop", "commune": "00001"}'
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "nonsense"):
+        assert is_problem(api.client.post("/v1/venues", content=content, headers={"Content-Type": kind}), 415)
+
+
+def test_a_body_of_no_said_kind_is_json(api: Api) -> None:
+    content = b'{"name": "Cafe", "kind": "shop", "commune": "00001"}'
+    assert api.client.post("/v1/venues", content=content).status_code == 201
+    assert is_problem(api.client.post("/v1/venues", content=b"name=Cafe"), 400)
 
 
 def test_a_time_without_offset_is_a_problem_that_names_the_field(api: Api) -> None:
@@ -123,7 +131,7 @@ def test_a_request_id_comes_back_and_is_the_correlation_of_what_was_recorded(api
     body = {"name": "Cafe", "kind": "shop", "commune": "00001"}
     given = api.post("venues", body, headers={"X-Request-Id": "scan-7"})
     assert given.headers["X-Request-Id"] == "scan-7"
-    assert api.items("events")[0]["correlation"] == "scan-7"
+    assert api.items("events")[0]["correlation"] == "request:scan-7"
     replaced = api.get("health/live")
     bad = api.client.get("/v1/health/live", headers={"X-Request-Id": "no spaces, please"})
     assert len({replaced.headers["X-Request-Id"], bad.headers["X-Request-Id"], "no spaces, please"}) == 3
@@ -143,14 +151,18 @@ def test_ready_says_the_positions_and_503_while_the_log_or_a_view_fails(
     api.venue("cafe")
     ready = api.get("health/ready")
     assert ready.json() == {
-        "status": "ready", "position": 1, "projections": [{"name": "visit graph", "position": 1, "error": None}],
+        "status": "ready", "position": 1, "projections": [
+            {"name": "visit graph", "position": 1, "error": None}, {"name": "registers", "position": 1, "error": None},
+        ],
     }  # fmt: skip
     monkeypatch.setattr(health, "ERROR_SECONDS", 0.2)
     stuck = Status(1, "Malformed: the event at position 2 cannot be read")
-    monkeypatch.setattr(type(api.truyvet.graph), "status", stuck)
-    failing = api.client.get("/v1/health/ready")
-    assert is_problem(failing, 503)
-    assert failing.json()["projections"][0]["error"].startswith("Malformed")
+    for place, view in enumerate((api.truyvet.graph, api.truyvet.registers)):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(view), "status", stuck)
+            failing = api.client.get("/v1/health/ready")
+        assert is_problem(failing, 503)
+        assert [view["error"] for view in failing.json()["projections"]][place] == stuck.error
     monkeypatch.setattr(api.truyvet.log, "head", _raising(OperationalError()))
     assert is_problem(api.client.get("/v1/health/ready"), 503)
     assert api.client.get("/v1/health/live").json() == {"status": "live"}
@@ -176,6 +188,7 @@ def test_the_document_names_every_problem(api: Api) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             assert {"422", "500", "503"} <= operation["responses"].keys(), (method, path)
+            assert (method != "get") == ("403" in operation["responses"]), (method, path)
             assert "HTTPValidationError" not in json.dumps(operation)
 
 

@@ -1,17 +1,23 @@
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
+from fastapi.testclient import TestClient
 
-from api.http.serve import serve
+from api.app import Truyvet
+from api.http import create_app
+from api.http.serve import LoopbackOnly, serve
 from domain.errors import Malformed, Refused, Unavailable
 from infrastructure.settings import Settings
 
@@ -21,7 +27,7 @@ from pathlib import Path
 from api.http.serve import serve
 from infrastructure.settings import Settings
 if __name__ == "__main__":
-    serve(Settings(data_dir=Path(sys.argv[1]), database_url=sys.argv[2]), port=0, workers=int(sys.argv[3]))
+    serve(Settings(data_dir=Path(sys.argv[1]), database_url=sys.argv[2] or None), port=0, workers=int(sys.argv[3]))
 """
 
 Serving = Callable[[int], "tuple[subprocess.Popen[str], httpx.Client]"]
@@ -41,6 +47,11 @@ def test_it_serves_until_told_to_end_even_while_the_log_is_followed(serving: Ser
     assert client.get("/v1/health/ready").json()["position"] == position
     day = {"from": "2021-08-30T00:00:00Z", "to": "2021-08-31T00:00:00Z", "wait_for": position}
     assert client.get("/v1/venues/cafe/visits", params=day).json()["position"] == position
+    assert [venue["code"] for venue in client.get("/v1/venues", params={"wait_for": position}).json()["items"]] == [
+        "cafe"
+    ]
+    views = client.get("/v1/health/ready").json()["projections"]
+    assert [(view["name"], view["error"]) for view in views] == [("visit graph", None), ("registers", None)]
     with client.stream("GET", "/v1/events", headers={"Accept": "text/event-stream"}) as live:
         lines = live.iter_lines()
         assert next(line for line in lines if line.startswith("id:")) == "id: 1"
@@ -73,6 +84,81 @@ def test_it_answers_under_the_names_of_this_machine_only(serving: Serving) -> No
     port = client.base_url.port
     assert client.get("/v1/health/live", headers={"Host": f"localhost:{port}"}).status_code == 200
     assert client.get("/v1/health/live", headers={"Host": "rebound.example"}).status_code == 421
+
+
+@pytest.fixture
+def door(truyvet: Truyvet) -> Iterator[TestClient]:
+    with TestClient(LoopbackOnly(create_app(truyvet)), base_url="http://127.0.0.1:8000") as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://page.example", "http://127.0.0.1:3000", "http://localhost:8000", "http://127.0.0.1", "null", ""]
+)
+def test_a_page_of_another_host_changes_nothing(door: TestClient, truyvet: Truyvet, origin: str) -> None:
+    content = b"person,venue,check_in,check_out\nref:ann,cafe,2021-08-30T09:00:00+07:00,\n"
+    for path in ("/v1/imports/visits?register_venues=true", "/v1/venues", "/v1/check-ins"):
+        refused = door.post(path, content=content, headers={"Origin": origin})
+        assert refused.status_code == refused.json()["status"] == 403
+        assert refused.headers["content-type"] == "application/problem+json"
+    assert door.patch("/v1/venues/cafe", json={}, headers={"Origin": origin}).status_code == 403
+    assert door.get("/v1/events", headers={"Origin": origin}).status_code == 200
+    assert truyvet.log.head() == 0
+
+
+def test_a_page_of_our_own_and_what_is_no_page_may_change_something(door: TestClient) -> None:
+    body = {"name": "Cafe", "kind": "shop", "commune": "00001"}
+    assert door.post("/v1/venues", json=body).status_code == 201
+    assert door.post("/v1/venues", json=body, headers={"Origin": "http://127.0.0.1:8000"}).status_code == 201
+    named = {"Host": "localhost:8000", "Origin": "http://localhost:8000"}
+    assert door.post("/v1/venues", json=body, headers=named).status_code == 201
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+def test_after_kill_9_of_the_owner_of_the_local_server_it_recovers_by_itself(tmp_path: Path, open_dir: Path) -> None:
+    data_dir = open_dir / "data"
+    with _program(tmp_path) as start:
+        process, client = start(data_dir, "", 1)
+        body = {"name": "Cafe", "kind": "shop", "commune": "00001", "code": "cafe"}
+        assert client.post("/v1/venues", json=body).status_code == 201
+        killed = _owner(data_dir)
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        at = time.monotonic()
+        _eventually(lambda: _owner(data_dir) not in (None, killed), 10)
+        _eventually(lambda: client.get("/v1/health/ready").status_code == 200, 10 - (time.monotonic() - at))
+        recorded = client.post("/v1/check-ins", json={"venue": "cafe", "person": "ref:ann"})
+        assert recorded.status_code == 201
+        seen = client.get("/v1/events", params={"wait_for": recorded.json()["position"]}).json()
+        assert seen["items"][-1]["type"] == "Visit.CheckedIn"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    _eventually(lambda: _owner(data_dir) is None, 15)
+
+
+@pytest.fixture
+def open_dir() -> Iterator[Path]:
+    """Passable, unlike pytest's own: started by root, the local server runs as another user."""
+    path = Path(tempfile.mkdtemp(prefix="truyvet-serve-"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
+
+
+def _owner(data_dir: Path) -> int | None:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (process / "cmdline").read_bytes()
+            if b"infrastructure.postgres.owner" in command and os.fsencode(data_dir) in command:
+                return int(process.name)
+    return None
+
+
+def _eventually(holds: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
 
 
 def test_other_hosts_are_refused_in_one_line(tmp_path: Path) -> None:
