@@ -1,4 +1,4 @@
-"""The worked examples of semantics.md: every case, and every step as of every earlier one, on both implementations."""
+"""The worked examples of semantics.md: every case, and every step as of every earlier one, on every implementation."""
 
 import json
 from collections.abc import Iterable
@@ -10,6 +10,9 @@ import pytest
 from domain.contacts import Contact, Question
 from domain.times import parse_instant, to_text
 from tests.outbreak import Outbreak, by_name, by_uuid
+from tests.tracing_paths import tracing_path  # noqa: F401 # a fixture
+
+pytestmark = pytest.mark.usefixtures("tracing_path")
 
 CASES = Path(__file__).parent / "cases"
 

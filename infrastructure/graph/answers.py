@@ -9,7 +9,7 @@ from domain.contacts import Contact, Encounter, Overlap, Trace
 from infrastructure.graph.arrays import Array
 from infrastructure.graph.ids import Ids
 from infrastructure.graph.stays import Stays
-from infrastructure.graph.trace import Encounters, Level
+from infrastructure.graph.trace import Encounters, Level, Tracer
 
 _AT_ONCE = 4096
 
@@ -95,44 +95,27 @@ class EvidenceColumns:
 
 
 def answer(
-    position: int, people: Ids, venues: Ids, levels: list[Level], certain: list[Array], stays: Stays | None
+    position: int, people: Ids, venues: Ids, levels: list[Level], tracer: Tracer, *, evidence: bool
 ) -> TraceColumns:
-    """The levels in their order; ``certain`` are the people of each level when only observed stays exist."""
+    """The levels that ``tracer`` found, in their order."""
     orders = [
         np.argsort(level.exposed_at.astype(np.uint64) << np.uint64(32) | people.rank[level.person]) for level in levels
     ]
     ordered = [
         (level.person[order], np.full(len(order), number), level.exposed_at[order], level.encounters[order],
-         level.seconds[order])
+         level.seconds[order], level.certain[order])
         for number, (level, order) in enumerate(zip(levels, orders, strict=True), start=1)
     ]  # fmt: skip
-    nothing = tuple(np.empty(0, kind) for kind in (np.uint32, np.int64, np.uint32, np.int64, np.int64))
-    person, depth, exposed_at, encounters, seconds = map(np.concatenate, zip(nothing, *ordered, strict=True))
+    nothing = tuple(np.empty(0, kind) for kind in (np.uint32, np.int64, np.uint32, np.int64, np.int64, bool))
+    person, depth, exposed_at, encounters, seconds, certain = map(np.concatenate, zip(nothing, *ordered, strict=True))
     place = np.zeros(len(people), np.int64)
     place[person] = np.arange(len(person))
-    via_first, via = _via(levels, people, place, len(person))
-    return TraceColumns(
-        position, people, venues, person, depth, exposed_at, encounters, seconds,
-        _is_certain(person, depth, certain, len(people)), via_first, via,
-        None if stays is None else EvidenceColumns(stays, _evidence(levels, people, place, stays)),
-    )  # fmt: skip
-
-
-def _is_certain(person: Array, depth: Array, certain: list[Array], people: int) -> Array:
-    level_when_observed = np.zeros(people, np.int64)
-    for number, found in enumerate(certain, start=1):
-        level_when_observed[found] = number
-    certainly: Array = level_when_observed[person] == depth
-    return certainly
-
-
-def _via(levels: list[Level], people: Ids, place: Array, contacts: int) -> tuple[Array, Array]:
     pairs = np.concatenate([np.empty(0, np.uint64), *(level.pairs for level in levels)])
-    contact = place[(pairs >> np.uint64(32)).astype(np.int64)].astype(np.uint64)
-    infector = people.rank[(pairs & np.uint64(2**32 - 1)).astype(np.int64)]
-    ordered = np.sort(contact << np.uint64(32) | infector)
-    first = np.searchsorted(ordered, np.arange(contacts + 1, dtype=np.uint64) << np.uint64(32))
-    return first, people.number[(ordered & np.uint64(2**32 - 1)).astype(np.int64)]
+    via_first, via = tracer.via(pairs, place, people, len(person))
+    return TraceColumns(
+        position, people, venues, person, depth, exposed_at, encounters, seconds, certain, via_first, via,
+        EvidenceColumns(tracer.stays, _evidence(levels, people, place, tracer.stays)) if evidence else None,
+    )  # fmt: skip
 
 
 def _evidence(levels: list[Level], people: Ids, place: Array, stays: Stays) -> Encounters:

@@ -61,6 +61,12 @@ class Confinements:
         known = (known_from <= position) & (position < known_until)
         return person[known], since[known], until[known]
 
+    def last_before(self, position: int) -> int:
+        """The last position up to ``position`` that says something about quarantines."""
+        known_from = self.columns[4]
+        at = int(np.searchsorted(known_from, position, "right"))
+        return int(known_from[at - 1]) if at else 0
+
     @property
     def nbytes(self) -> int:
         return self.ids.nbytes + self.columns.nbytes + self.current.nbytes
@@ -70,11 +76,17 @@ class KnownConfinements:
     """Who is confined, as known at one position, among people numbered from 0 to ``people``."""
 
     def __init__(self, confinements: Confinements, position: int, people: int) -> None:
+        self._all, self._since_position, self._people = confinements, confinements.last_before(position), people
         person, since, until = confinements.known_at(position)
         order = np.argsort(person, kind="stable")
         self._person, self._since, self._until = person[order], since[order], until[order]
         self.ever = np.zeros(people, bool)
         self.ever[person] = True
+
+    def hold(self, confinements: Confinements, position: int, people: int) -> bool:
+        """Whether just the same is known of these ``confinements`` at ``position``."""
+        same = confinements is self._all and people == self._people
+        return same and confinements.last_before(position) == self._since_position
 
     def of(self, person: int) -> list[Confinement]:
         low, high = np.searchsorted(self._person, np.array([person, person + 1], np.uint32)).tolist()

@@ -12,7 +12,7 @@ import numpy as np
 
 from domain.contacts import Question
 from domain.errors import Malformed, Refused
-from infrastructure.graph import saved
+from infrastructure.graph import kernel, saved
 from infrastructure.graph.answers import OverlapColumns, TraceColumns, answer
 from infrastructure.graph.arrays import FOREVER, Array, all_ranges
 from infrastructure.graph.confinements import Confined, Confinements, KnownConfinements
@@ -39,8 +39,11 @@ class VisitRow(NamedTuple):
 class VisitGraph:
     """Answers as of any position, while one thread at a time projects further events."""
 
-    def __init__(self, log_id: str = "", snapshot: Snapshot | None = None) -> None:
+    def __init__(self, log_id: str = "", snapshot: Snapshot | None = None, *, compiled: bool | None = None) -> None:
+        """``compiled``: whether traces run in the loops of loops.py; None: once warm_up() has brought them in."""
         self.log_id = log_id
+        self._compiled = compiled
+        self._known_confinements: KnownConfinements | None = None
         self._snapshot = snapshot or Snapshot.empty()
         self._projecting = Lock()
 
@@ -80,18 +83,32 @@ class VisitGraph:
         now, position = self._at(as_of)
         people = len(now.people)
         index = now.people.number_of(question.person)
-        confinements = KnownConfinements(now.confinements, position, people)
-        stays = Stays(now.parts, position, people)
-        tracer = Tracer(stays, confinements, people, question.min_seconds, question.until)
-        if index is None or not stays.parts:
-            return answer(position, now.people, now.venues, [], [], stays if evidence else None)
-        first = Windows(*(np.array([value], np.uint32) for value in (index, *_window(question.start, question.end))))
-        levels = list(tracer.levels(first, question.levels, evidence=evidence))
-        everything_observed = all(level.all_observed for level in levels)
-        certain = levels if everything_observed else tracer.levels(first, question.levels, observed_only=True)
-        return answer(
-            position, now.people, now.venues, levels, [level.person for level in certain], stays if evidence else None
+        tracer = self._tracer()(
+            Stays(now.parts, position, people),
+            self._confined(now.confinements, position, people),
+            people,
+            question.min_seconds,
+            question.until,
         )
+        levels = []
+        if index is not None and tracer.stays.parts:
+            window = _window(question.start, question.end)
+            first = Windows(*(np.array([value], np.uint32) for value in (index, *window)))
+            levels = tracer.levels(first, question.levels, evidence=evidence)
+        return answer(position, now.people, now.venues, levels, tracer, evidence=evidence)
+
+    def _confined(self, confinements: Confinements, position: int, people: int) -> KnownConfinements:
+        """The same as for the question before, where nothing about quarantines lies between."""
+        known = self._known_confinements
+        if known is None or not known.hold(confinements, position, people):
+            self._known_confinements = known = KnownConfinements(confinements, position, people)
+        return known
+
+    def _tracer(self) -> type[Tracer]:
+        compiled = kernel.tracer() if self._compiled is not False else None
+        if self._compiled and compiled is None:
+            raise RuntimeError("warm_up() first: the compiled loops are not there")
+        return compiled or Tracer
 
     def overlaps(
         self,
@@ -134,10 +151,10 @@ class VisitGraph:
             saved.save(self._snapshot, directory, self.log_id)
 
     @classmethod
-    def load(cls, directory: Path, log_id: str) -> "VisitGraph | None":
+    def load(cls, directory: Path, log_id: str, *, compiled: bool | None = None) -> "VisitGraph | None":
         """The newest whole save of the log ``log_id`` in ``directory``, or None."""
         snapshot = saved.load(directory, log_id)
-        return None if snapshot is None else cls(log_id, snapshot)
+        return None if snapshot is None else cls(log_id, snapshot, compiled=compiled)
 
     def checksum(self) -> str:
         """A hash of all that is and was known, whatever parts and numbers it is kept in."""

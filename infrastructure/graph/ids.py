@@ -45,15 +45,19 @@ class Ids:
         place_or_0 = np.where(place < len(self), place, 0)
         if not len(self):
             return np.zeros(len(ids), np.uint32), np.zeros(len(ids), bool)
-        while (before := self._same_high_but_lower(place_or_0, high, low)).any():
-            place_or_0 = place_or_0 + before
+        behind = np.flatnonzero((self.high[place_or_0] == high) & (self.low[place_or_0] < low))
+        place_or_0[behind] = self._among_same_high(place_or_0[behind], high[behind], low[behind])
         known = (self.high[place_or_0] == high) & (self.low[place_or_0] == low)
         return np.where(known, self.number[place_or_0], 0).astype(np.uint32), known
 
-    def _same_high_but_lower(self, place: Array, high: Array, low: Array) -> Array:
-        more = place + 1 < len(self)
-        lower: Array = more & (self.high[place] == high) & (self.low[place] < low)
-        return lower
+    def _among_same_high(self, place: Array, high: Array, low: Array) -> Array:
+        """Where ids stand whose first half is that of ``place``, or the last such place; by halving."""
+        last = np.searchsorted(self.high, high, "right") - 1
+        while (place < last).any():
+            middle = (place + last) >> 1
+            lower = self.low[middle] < low
+            place, last = np.where(lower, np.minimum(middle + 1, last), place), np.where(lower, last, middle)
+        return place
 
     def with_new(self, ids: Array) -> tuple["Ids", Array]:
         """A table that knows all of ``ids`` (n, 2), and their numbers."""

@@ -126,8 +126,12 @@ def _quarantines(events: Sequence[LoggedEvent]) -> QuarantineFacts:
         _positions(events),
         _streams(events),
         _uuids([state["person"] for state in states]),
-        _instants_or_forever([state["since"] if has_begun else None for has_begun, state in zip(begun, states, strict=True)]),
-        _instants_or_forever([state["until"] if has_begun else None for has_begun, state in zip(begun, states, strict=True)]),
+        _instants_or_forever(
+            [state["since"] if has_begun else None for has_begun, state in zip(begun, states, strict=True)]
+        ),
+        _instants_or_forever(
+            [state["until"] if has_begun else None for has_begun, state in zip(begun, states, strict=True)]
+        ),
     )
 
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infrastructure.graph.arrays import Array, all_ranges, distinct, find
-from infrastructure.graph.part import ENTANGLED, OBSERVED, Part
+from infrastructure.graph.arrays import FOREVER, Array, all_ranges, distinct, find
+from infrastructure.graph.part import ENTANGLED, MIXED, OBSERVED, Part, Rows, keys
 
 
 class Resolved(NamedTuple):
@@ -26,10 +26,12 @@ class Resolved(NamedTuple):
     observed: Array  # bool, of the stay
     check_in: Array  # uint32, of the row
     visit: Array  # uint32, of the row
+    person: Array  # uint32
+    venue: Array  # uint32
 
     @classmethod
     def nothing(cls) -> "Resolved":
-        types = (np.int64, np.int64, np.uint32, np.uint32, bool, np.uint32, np.uint32)
+        types = (np.int64, np.int64, np.uint32, np.uint32, bool, *(np.uint32,) * 4)
         return cls(*(np.empty(0, kind) for kind in types))
 
 
@@ -43,12 +45,29 @@ class Stays:
         self.rows = int(self.base[-1])
         self._resolved = Resolved.nothing()
         self._known = np.zeros(people, bool)
+        self.entangled_rows = entangled_rows  # or another that does the same
 
     def of(self, rows: Array, people: Array) -> Resolved:
         """The stays of these entangled ``rows`` of these ``people``, one for one."""
         self._resolve(people)
         at, _ = find(self._resolved.row, rows)
         return Resolved(*(column[at] for column in self._resolved))
+
+    def joined(self, people: Array) -> Part | None:
+        """The stays of the entangled rows of these ``people`` as rows that are stays; ``visit`` is what names each."""
+        self._resolve(people)
+        wanted = np.zeros(len(self._known), bool)
+        wanted[people] = True
+        found = self._resolved
+        these = np.flatnonzero((found.row == found.last) & wanted[found.person])
+        if not len(these):
+            return None
+        nothing, always = np.zeros((2, len(these)), np.uint32), np.full(len(these), FOREVER)
+        rows = Rows(
+            keys(found.venue[these], found.start[these]), found.end[these], found.person[these],
+            found.last[these].astype(np.uint32), nothing[0], always, nothing[1], found.observed[these] * OBSERVED,
+        )  # fmt: skip
+        return Part.of(rows, MIXED)
 
     def visits(self, stays: Array) -> list[tuple[int, ...]]:
         """The positions of the visits of each stay, in order of check-in."""
@@ -81,14 +100,19 @@ class Stays:
     def _entangled(self, people: Array) -> Resolved:
         found = []
         for part, base in zip(self.parts, self.base.tolist(), strict=False):
-            _, at = all_ranges(*part.of_people(people))
-            row = part.by_person[at]
-            row = row[part.rows.flags[row] & ENTANGLED != 0]
-            rows = part.rows.take(row)
-            known = rows.known_at(self.position)
-            found.append((row[known] + np.int64(base), *rows.take(known)))
+            row = self.entangled_rows(part, people, self.position)
+            found.append((row + np.int64(base), *part.rows.take(row)))
         number, *columns = map(np.concatenate, zip(*found, strict=True))
         return resolved(number, *columns)
+
+
+def entangled_rows(part: Part, people: Array, position: int) -> Array:
+    """The entangled rows (int64) of these people that are known at ``position``."""
+    _, at = all_ranges(*part.of_people(people))
+    row = part.by_person[at].astype(np.int64)
+    row = row[part.rows.flags[row] & ENTANGLED != 0]
+    known: Array = row[(part.rows.known_from[row] <= position) & (position < part.rows.known_until[row])]
+    return known
 
 
 def resolved(row: Array, key: Array, end: Array, person: Array, visit: Array, *rest: Array) -> Resolved:
@@ -111,7 +135,9 @@ def resolved(row: Array, key: Array, end: Array, person: Array, visit: Array, *r
     last = _ends_of_chains(np.where(continues, into, np.arange(len(row))))
     first = start.copy()
     np.minimum.at(first, last, start)
-    return Resolved(row, row[last], first[last], end[last], observed[last], start, visit)
+    return Resolved(
+        row, row[last], first[last], end[last], observed[last], start, visit, person, venue.astype(np.uint32)
+    )
 
 
 def _numbered_changes(person: Array, start: Array) -> Array:

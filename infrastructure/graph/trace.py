@@ -8,6 +8,7 @@ import numpy as np
 from domain.contacts import open_windows
 from infrastructure.graph.arrays import FOREVER, Array, all_ranges, distinct, ranges
 from infrastructure.graph.confinements import KnownConfinements
+from infrastructure.graph.ids import Ids
 from infrastructure.graph.part import ENTANGLED, OBSERVED, Part, keys, minus
 from infrastructure.graph.stays import Stays
 
@@ -57,19 +58,22 @@ class Encounters(NamedTuple):
 
 
 class Level(NamedTuple):
-    """The contacts of one level one for one, and who exposed them: ``pairs`` are contact << 32 | infector, sorted."""
+    """The contacts of one level one for one, and who exposed them: ``pairs`` are contact << 32 | infector.
+
+    ``certain`` are those who would have this level if only observed stays existed.
+    """
 
     person: Array
     exposed_at: Array
     encounters: Array
     seconds: Array
+    certain: Array
     pairs: Array
     evidence: Encounters | None
-    all_observed: bool
 
 
 class Tracer:
-    """Finds levels from windows; ``observed_only``: who they are and since when, as if no imputed stay existed."""
+    """Finds levels from windows, in passes over whole columns."""
 
     def __init__(
         self, stays: Stays, confinements: KnownConfinements, people: int, min_seconds: int, until: int | None
@@ -80,10 +84,33 @@ class Tracer:
         self.shortest = max(min_seconds, 1)
         self.until = until
 
-    def levels(
+    def levels(self, first: Windows, levels: int, *, evidence: bool = False) -> list[Level]:
+        """Level 1 and the following ones; ends early when nobody is left to find."""
+        found = list(self._levels(first, levels, evidence=evidence))
+        if all(level.certain.all() for level in found):
+            return found
+        when_observed = np.zeros(self.people, np.int64)
+        for number, level in enumerate(self._levels(first, levels, observed_only=True), start=1):
+            when_observed[level.person] = number
+        return [
+            level._replace(certain=when_observed[level.person] == number) for number, level in enumerate(found, start=1)
+        ]
+
+    def via(self, pairs: Array, place: Array, people: Ids, contacts: int) -> tuple[Array, Array]:
+        """The infectors by ``place`` of the contact, then in the order of ``people``, and where those of each begin."""
+        contact = place[(pairs >> np.uint64(32)).astype(np.int64)].astype(np.uint64)
+        infector = people.rank[(pairs & np.uint64(2**32 - 1)).astype(np.int64)]
+        ordered = np.sort(contact << np.uint64(32) | infector)
+        first = np.searchsorted(ordered, np.arange(contacts + 1, dtype=np.uint64) << np.uint64(32))
+        return first, people.number[(ordered & np.uint64(2**32 - 1)).astype(np.int64)]
+
+    def _levels(
         self, first: Windows, levels: int, *, observed_only: bool = False, evidence: bool = False
     ) -> Iterator[Level]:
-        """Level 1 and the following ones; ends early when nobody is left to find."""
+        """``observed_only``: who is in them and since when, as if no imputed stay existed.
+
+        Otherwise everybody is ``certain`` where all encounters are observed, and nobody where they are not.
+        """
         reached = np.zeros(self.people, bool)
         reached[first.person] = True
         windows = first
@@ -106,17 +133,24 @@ class Tracer:
         free = ~self.confinements.ever[level.person] & (level.exposed_at < until)
         person, start = level.person[free], level.exposed_at[free]
         end = np.full(len(person), until, np.uint32)
-        some = [
-            (confined, *window)
-            for confined, starts in exposures.starts_of_confined()
-            for window in open_windows(starts, self.confinements.of(confined), self.until)
+        few = self.windows_of_confined(*exposures.starts_of_confined())
+        return Windows(*map(np.concatenate, zip((person, start, end), few, strict=True)))
+
+    def windows_of_confined(self, contact: Array, start: Array) -> Windows:
+        """The windows that encounters with these contacts open, who were ever in quarantine."""
+        order = np.lexsort((start, contact))
+        contact, start = contact[order], start[order]
+        people, first = np.unique(contact, return_index=True)
+        windows = [
+            (one, *window)
+            for one, starts in zip(people.tolist(), np.split(start, first[1:]), strict=False)
+            for window in open_windows(starts.tolist(), self.confinements.of(one), self.until)
         ]
-        few = np.array(some, np.int64).reshape(-1, 3).clip(0, int(FOREVER)).astype(np.uint32)
-        return Windows(*(np.concatenate([free, few[:, n]]) for n, free in enumerate((person, start, end))))
+        return Windows(*np.array(windows, np.int64).reshape(-1, 3).clip(0, int(FOREVER)).astype(np.uint32).T)
 
     def pieces(self, windows: Windows, observed_only: bool) -> Pieces:
         """Each stay of each window's person, clipped to the window, where long enough to matter."""
-        found = [self._pieces_of(part, base, windows) for part, base in self._parts()]
+        found = [self._pieces_of(part, base, windows) for part, base in self.parts()]
         plain = [rows for rows, _ in found]
         which, row = (np.concatenate(columns) for columns in zip(*(tangled for _, tangled in found), strict=True))
         if len(row):
@@ -127,7 +161,7 @@ class Tracer:
             lasting &= pieces.observed
         return Pieces(*(column[lasting] for column in pieces))
 
-    def _parts(self) -> Iterator[tuple[Part, int]]:
+    def parts(self) -> Iterator[tuple[Part, int]]:
         return zip(self.stays.parts, self.stays.base.tolist(), strict=False)
 
     def _pieces_of(self, part: Part, base: int, windows: Windows) -> tuple[Pieces, tuple[Array, Array]]:
@@ -159,7 +193,7 @@ class Tracer:
     def meetings(self, pieces: Pieces, observed_only: bool, welcome: Callable[[Array], Array]) -> Iterator[Meetings]:
         """The stays at each piece's venue that overlap it long enough, of people who are ``welcome``."""
         tangled: list[tuple[Array, Array, Array]] = []
-        for part, base in self._parts():
+        for part, base in self.parts():
             rows = part.rows
             for piece, row in ranges(*part.reaching(pieces.venue, pieces.start, pieces.end)):
                 later = rows.end[row] > pieces.start[piece]
@@ -243,16 +277,12 @@ class _Exposures:
             self.earliest[person],
             self.count[person],
             self.seconds[person],
+            np.full(len(person), self.all_observed),
             distinct(np.concatenate(self.pairs)) if self.pairs else np.empty(0, np.uint64),
             Encounters(*map(np.concatenate, zip(*self.evidence, strict=True))) if self.evidence else None,
-            self.all_observed,
         )
 
-    def starts_of_confined(self) -> Iterator[tuple[int, list[int]]]:
-        """Each contact that was ever in quarantine, with the starts of the encounters."""
-        person, start = np.concatenate(self.confined, axis=1) if self.confined else np.empty((2, 0), np.uint32)
-        order = np.lexsort((start, person))
-        person, start = person[order], start[order]
-        people, first = np.unique(person, return_index=True)
-        for one, starts in zip(people.tolist(), np.split(start, first[1:]), strict=False):
-            yield one, starts.tolist()
+    def starts_of_confined(self) -> tuple[Array, Array]:
+        """Contacts that were ever in quarantine, and the start of each of their encounters."""
+        contact, start = np.concatenate(self.confined, axis=1) if self.confined else np.empty((2, 0), np.uint32)
+        return contact, start

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from domain.contacts import Question
 from infrastructure.graph import VisitGraph
 from tests.outbreak import MIDNIGHT, Outbreak, by_name, by_uuid, uuid
+from tests.tracing_paths import tracing_path  # noqa: F401 # a fixture
 
 PEOPLE = ["ann", "bob", "cid", "person-number-1", "person-number-2", "cafe"]
 VENUES = ["cafe", "gym", "bar"]
@@ -19,6 +20,7 @@ STEP = 5 * 60
 many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 some = settings(many, max_examples=40)
 """Every save waits for the disk."""
+on_every_path = pytest.mark.usefixtures("tracing_path")
 
 people = st.sampled_from(PEOPLE)
 venues = st.sampled_from(VENUES)
@@ -120,6 +122,7 @@ def _tiny_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infrastructure.graph.arrays.AT_ONCE", 5)
 
 
+@on_every_path
 @many
 @given(st.data(), outbreaks(), questions())
 def test_trace(data: st.DataObject, outbreak: Outbreak, question: Question) -> None:
@@ -143,6 +146,7 @@ def test_overlaps(data: st.DataObject, outbreak: Outbreak, venue: str, start: in
         assert by_name(list(graph.overlaps(uuid(venue), start, end, whom, minimum, as_of))) == expected
 
 
+@on_every_path
 @some
 @given(st.data(), outbreaks(), questions())
 def test_the_way_it_came_about_does_not_matter(data: st.DataObject, outbreak: Outbreak, question: Question) -> None:
@@ -165,6 +169,7 @@ def test_the_way_it_came_about_does_not_matter(data: st.DataObject, outbreak: Ou
         assert loaded.trace(by_uuid(question), as_of, evidence=True).to_domain() == expected
 
 
+@on_every_path
 @some
 @given(st.data(), outbreaks(), questions())
 def test_a_loaded_graph_goes_on(data: st.DataObject, outbreak: Outbreak, question: Question) -> None:

@@ -190,3 +190,13 @@ def test_ids_that_begin_alike_are_told_apart() -> None:
     assert table.uuids(again) == [*ids, UUID(int=4), UUID(int=4)]
     assert [table.number_of(UUID(int=n)) for n in (3, 6, 10, 0)] == [1, None, None, None]
     assert min(ids) == table.uuids(table.number)[0]
+
+
+def test_many_ids_that_begin_alike() -> None:
+    ids = [UUID(int=(n % 2) << 64 | n * 7919 % 1000) for n in range(999)]
+    table, numbers = Ids.none().with_new(halves(b"".join(one.bytes for one in ids)))
+
+    assert table.uuids(numbers) == ids
+    assert [table.number_of(one) for one in ids] == numbers.tolist()
+    assert table.number_of(UUID(int=2 << 64)) is None
+    assert table.number_of(UUID(int=(1 << 64) - 1)) is None
