@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from uuid import UUID
 
@@ -57,7 +58,7 @@ def person_name(number: int) -> str:
 
 
 def uuid_of(kind: int, number: int) -> UUID:
-    return UUID(int=kind << 120 | 4 << 76 | 8 << 60 | (number * 0x9E3779B97F4A7C15) % 2**60)
+    return UUID(bytes=blake2b(f"{kind} {number}".encode(), digest_size=16).digest())
 
 
 def write_csv(made: Visits, path: Path) -> None:

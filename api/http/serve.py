@@ -25,6 +25,7 @@ from api.app import Truyvet, open_truyvet
 from api.http import create_app, opened_app
 from api.http.problems import problem
 from domain.errors import Malformed, Refused, TimedOut, Unavailable
+from infrastructure.graph import warm_up
 from infrastructure.reading import Undecodable
 from infrastructure.settings import Settings
 
@@ -68,7 +69,16 @@ def following(settings: Settings) -> Iterator[Truyvet]:
                 truyvet.registers.catch_up()
         truyvet.graph.start()
         truyvet.registers.start()
+        threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
         yield truyvet
+
+
+def _warm_up() -> None:
+    """Compiling may take half a minute the first time; until it is done NumPy answers the same."""
+    try:
+        warm_up()
+    except Exception as error:  # whatever numba stumbles over, there is another way to answer
+        structlog.get_logger(__name__).warning("traces run without the compiled kernel", error=type(error).__name__)
 
 
 def worker() -> ASGIApp:
