@@ -31,7 +31,7 @@ def parse_instant(text: str) -> Seconds:
         hint = "carries no offset" if _INSTANT.fullmatch(text + "Z") else "is no instant"
         raise Malformed(f"time {_shown(text)} {hint}; write it like 2021-08-30T09:00:00+07:00")
     try:
-        return checked(int(datetime.fromisoformat(text.upper()).timestamp()))
+        return checked(int(datetime.fromisoformat(text if text[-1] != "z" else text.upper()).timestamp()))
     except (ValueError, OverflowError):
         raise Malformed(f"time {_shown(text)} does not exist") from None
 

@@ -29,7 +29,7 @@ VISIT_COLUMNS: Final = ("person", "venue", "check_in", "check_out")
 VISIT_OPTIONS: Final = ("visit_id", "source")
 QUARANTINE_COLUMNS: Final = ("person", "from", "until")
 
-BATCH: Final = 2_000
+BATCH: Final = 1_500
 """Lines in one append: the ordering lock is held for the copy and the commit of these."""
 
 
