@@ -61,7 +61,7 @@ def _rebuild_tables(vault: SealedVault, registers: Registers) -> dict[str, str]:
 def checksums(connection: Connection[DictRow], registers: Registers) -> dict[str, str]:
     """SHA-256 over the rows of each table in the order of its key."""
     queries = {
-        register.table: f"COPY (SELECT * FROM {register.table} ORDER BY position) TO STDOUT (FORMAT BINARY)"  # noqa: S608
+        register.table: f"COPY (SELECT * FROM {register.table} ORDER BY position) TO STDOUT (FORMAT BINARY)"  # noqa: S608 # our own name
         for register in registers.projection.registers  # the names of our own tables
     } | {"keys": KEYS}
     return {name: _sha256(connection, query) for name, query in queries.items()}

@@ -25,7 +25,7 @@ CONTACT_EXAMPLE: Final[dict[str, Any]] = {
 class EncounterAnswer(TypedDict):
     """`imputed` names whose stay had no known end: infector, contact."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc] # pydantic reads it
 
     infector: str
     contact: str
@@ -39,7 +39,7 @@ class EncounterAnswer(TypedDict):
 
 
 class ContactAnswer(TypedDict):
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc] # pydantic reads it
 
     person: str
     level: int

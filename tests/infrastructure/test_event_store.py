@@ -62,7 +62,7 @@ class OnPostgres15(OurRecorder):
 class WithoutPositions(EventRecorder):
     """An aggregate recorder answers None where one for applications answers the positions."""
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:  # type: ignore[override]
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:  # type: ignore[override] # as the library
         super().insert_events(stored_events, **kwargs)
 
 

@@ -54,7 +54,7 @@ def test_a_check_out_without_a_time_is_the_same_when_its_request_is_sent_again(a
     visit = api.visit("ann", "cafe", "09:00")
     first = api.post(f"visits/{visit}/check-out", headers={"Idempotency-Key": "out-1"})
     assert first.status_code == 200
-    api.truyvet.visits.now = lambda: int(10**9.3)  # type: ignore[method-assign]
+    api.truyvet.visits.now = lambda: int(10**9.3)  # type: ignore[method-assign] # a clock that goes wrong
     assert api.post(f"visits/{visit}/check-out", headers={"Idempotency-Key": "out-1"}).json() == first.json()
     assert api.post(f"visits/{visit}/check-out", {"at": at("11:00")}).status_code == 409
 
