@@ -30,4 +30,4 @@ def _microseconds(text: str) -> int:
         parse_instant(text)
     except Malformed:
         raise Malformed("as_of is a position of the log or a time like 2021-08-30T09:00:00.000001+07:00") from None
-    return (datetime.fromisoformat(text.upper().replace(",", ".")) - _EPOCH) // timedelta(microseconds=1)
+    return (datetime.fromisoformat(text.upper()) - _EPOCH) // timedelta(microseconds=1)

@@ -5,7 +5,7 @@ from datetime import date
 from typing import TypedDict, Unpack
 from uuid import UUID, uuid4
 
-from application.log import Draft, Log, Recorded, refuse_taken, settled
+from application.log import Draft, Log, Recorded, load_own, settled
 from application.people import People
 from application.provenance import LOCAL, Provenance
 from application.visits import REASON
@@ -45,11 +45,11 @@ class Cases:
 
     @settled
     def _confirm(self, person: str, dates: CaseDates, rules: str, case_id: UUID, by: Provenance) -> Recorded:
+        existing = load_own(self.log, Case, case_id)
         draft = Draft()
         person_id = self.people.find_or_draft(person, draft)
-        if self.log.load(Case, case_id) is not None:
+        if existing is not None:
             return self._same(case_id, person_id, dates, rules)
-        refuse_taken(self.log, case_id)
         draft.streams.append(Case.confirm(case_id, person_id, dates, rules, self.now()))
         return Recorded(case_id, self.log.save(draft, by))
 

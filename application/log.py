@@ -60,9 +60,6 @@ class Log(Protocol):
 
     def load_many(self, kind: type[Stream], streams: Iterable[UUID]) -> dict[UUID, Stream]: ...
 
-    def is_taken(self, stream: UUID) -> bool:
-        """Whether the stream has events, of whatever kind."""
-
     def save(self, draft: Draft, by: Provenance) -> int:
         """The position of the last event. Raises Raced; nothing is recorded then."""
 
@@ -99,10 +96,12 @@ class Vault(Protocol):
         """The secrets that are still there; forgotten subjects are missing."""
 
 
-def refuse_taken(log: Log, stream: UUID) -> None:
-    """Raises Conflict for an id chosen by a client that something else has already."""
-    if log.is_taken(stream):
-        raise Conflict("that id belongs to something else already")
+def load_own(log: Log, kind: type[Stream], stream: UUID) -> Stream | None:
+    """The stream with an id that a client chose; None for a free one. Raises Conflict when it is of another kind."""
+    found: BaseAggregate[UUID] | None = log.load(BaseAggregate, stream)
+    if found is None or isinstance(found, kind):
+        return found
+    raise Conflict("that id belongs to something else already")
 
 
 def unique_key(kind: str, *parts: str) -> bytes:

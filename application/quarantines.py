@@ -68,9 +68,10 @@ class Quarantines:
         reason: str | None = None,
     ) -> Quarantine:
         """The quarantine, begun or completed in ``draft``; without pending events when nothing is new."""
+        named = None if quarantine_id is None else self._named(quarantine_id)
         person_id = self.people.find_or_draft(person, draft)
         key = since_key(person_id, since)
-        existing = self._existing(quarantine_id, key)
+        existing = named or self._holder(key)
         if existing is not None:
             _refuse_another(existing, quarantine_id, person_id, since)
             if kind not in (None, existing.kind) or place not in (None, existing.place):
@@ -87,11 +88,10 @@ class Quarantines:
         draft.keys.append(Key(key, quarantine.id.bytes))
         return quarantine
 
-    def _existing(self, quarantine_id: str | None, key: bytes) -> Quarantine | None:
-        if quarantine_id is not None:
-            by_id = self.log.load(Quarantine, quarantine_stream(parse_quarantine_id(quarantine_id)))
-            if by_id is not None:
-                return by_id
+    def _named(self, quarantine_id: str) -> Quarantine | None:
+        return self.log.load(Quarantine, quarantine_stream(parse_quarantine_id(quarantine_id)))
+
+    def _holder(self, key: bytes) -> Quarantine | None:
         stream = self.log.holder(key)
         return None if stream is None else self.log.load(Quarantine, stream)
 
@@ -109,7 +109,7 @@ class Quarantines:
 
     def get(self, quarantine_id: str) -> Quarantine:
         """Raises Unknown."""
-        quarantine = self.log.load(Quarantine, quarantine_stream(parse_quarantine_id(quarantine_id)))
+        quarantine = self._named(quarantine_id)
         if quarantine is None:
             raise Unknown("there is no quarantine with that id")
         return quarantine

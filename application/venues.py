@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from application.log import Draft, Key, Log, Recorded, refuse_taken, settled, unique_key
+from application.log import Draft, Key, Log, Recorded, load_own, settled, unique_key
 from application.provenance import LOCAL, Provenance
 from domain.errors import Conflict, Malformed, Refused, Unknown
 from domain.times import Seconds
@@ -49,9 +49,8 @@ class Venues:
         holder = None if venue.code is None else self.log.holder(code_key(venue.code))
         if holder is not None and given_id not in (None, holder):
             raise Conflict("that code belongs to another venue already")
-        if holder is not None or self.log.load(Venue, venue.id) is not None:
+        if holder is not None or load_own(self.log, Venue, venue.id) is not None:
             return self._same(holder or venue.id, venue)
-        refuse_taken(self.log, venue.id)
         keys = [Key(code_key(venue.code), venue.id.bytes)] if venue.code is not None else []
         return Recorded(venue.id, self.log.save(Draft([venue], keys), by))
 

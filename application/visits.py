@@ -51,6 +51,7 @@ class Visits:
         fresh_id: str,
         by: Provenance,
     ) -> Recorded:
+        named = None if visit_id is None else self.log.load(Visit, visit_stream(parse_visit_id(visit_id)))
         draft = Draft()
         person_id = self.people.find_or_draft(person, draft)
         venue_id = self.venues.find(venue)
@@ -58,7 +59,7 @@ class Visits:
             raise Unknown("there is no venue with that code or id")
         check_in = self.now() if at is None else at
         triple = triple_key(person_id, venue_id, check_in)
-        existing = self._existing(visit_id, triple)
+        existing = named or self._holder(triple)
         if existing is not None:
             refuse_another(existing, visit_id, person_id, venue_id)
             return self._take_again(existing, existing.first_check_in if at is None else at, check_out, by)
@@ -68,10 +69,7 @@ class Visits:
         draft.keys.append(Key(triple, stream.bytes))
         return Recorded(chosen, self.log.save(draft, by))
 
-    def _existing(self, visit_id: str | None, triple: bytes) -> Visit | None:
-        by_id = None if visit_id is None else self.log.load(Visit, visit_stream(parse_visit_id(visit_id)))
-        if by_id is not None:
-            return by_id
+    def _holder(self, triple: bytes) -> Visit | None:
         stream = self.log.holder(triple)
         return None if stream is None else self.log.load(Visit, stream)
 

@@ -177,10 +177,11 @@ def contact_graph(index_person: Id, contacts: Iterable[Contact], encounters: Ite
             contact_seconds=contact.contact_seconds,
             certainty="certain" if contact.certain else "possible",
         )
-    for met in encounters:
+    for number, met in enumerate(encounters):
         graph.add_edge(
             str(met.infector),
             str(met.contact),
+            key=number,
             venue=str(met.venue),
             start=to_text(met.start),
             end=to_text(met.end),

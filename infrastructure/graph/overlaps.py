@@ -2,21 +2,28 @@
 
 import numpy as np
 
+from domain.errors import Refused
 from infrastructure.graph.answers import OverlapColumns
 from infrastructure.graph.arrays import Array, ranges
 from infrastructure.graph.ids import Ids
 from infrastructure.graph.part import ENTANGLED, OBSERVED
 from infrastructure.graph.stays import Stays
 
+MOST_OVERLAPS = 1_000_000
+
 
 def overlaps(
     stays: Stays, people: Ids, venue: int, start: int, end: int, person: int | None, min_seconds: int
 ) -> OverlapColumns:
-    """All pairs in ``[start, end)``; those of ``person`` only, when given."""
+    """All pairs in ``[start, end)``; those of ``person`` only, when given.
+
+    Raises Refused for more than a million: a list is whole or it is none.
+    """
     who, since, until, observed, stay = _present(stays, venue, start, end)
     order = np.argsort(since, kind="stable")
     who, since, until, observed, stay = (column[order] for column in (who, since, until, observed, stay))
     found: list[tuple[Array, Array]] = []
+    count = 0
     nobody_yet = np.arange(1, len(who) + 1)
     for one, other in ranges(nobody_yet, np.searchsorted(since, until, "left")):
         seconds = np.minimum(until[one], until[other]) - since[other]
@@ -24,6 +31,11 @@ def overlaps(
         if person is not None:
             keep &= (who[one] == person) | (who[other] == person)
         found.append((one[keep], other[keep]))
+        count += int(keep.sum())
+        if count > MOST_OVERLAPS:
+            raise Refused(
+                f"more than {MOST_OVERLAPS:,} overlaps: ask for a shorter window, a longer minimum or one person"
+            )
     one, other = map(np.concatenate, zip((np.empty(0, np.int64),) * 2, *found, strict=True))
     a_first = people.rank[who[one]] < people.rank[who[other]]
     a, b = np.where(a_first, one, other), np.where(a_first, other, one)

@@ -69,7 +69,7 @@ class Imports:
         try:
             for batch in work.run(_batches(lines, BATCH)):
                 tally.add(batch.tally)
-                for number, problem, raw in batch.rejects if reject is not None else ():
+                for number, problem, raw in sorted(batch.rejects) if reject is not None else ():
                     reject(number, problem, raw)  # type: ignore[misc] # nothing to iterate over without it
                 if progress is not None:
                     progress(tally.read)

@@ -1,13 +1,16 @@
 """The same again gives the same answer; the same id or key with another content is a conflict; retries are safe."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from eventsourcing.persistence import OperationalError
 
 from api.app import Truyvet
+from application.log import Draft, Recorded
+from application.provenance import LOCAL
 from domain.errors import Conflict, Malformed, Refused, Unknown
 from domain.rules import CaseDates
 from infrastructure.events import EventRecorder
@@ -159,6 +162,30 @@ class TestRetries:
         assert truyvet.quarantines.assign("ref:ann", NINE).position == truyvet.log.head() == 2
 
 
+class TestAtTheSameTime:
+    @pytest.mark.parametrize("what", ["visit", "visit with id", "venue", "case", "quarantine"])
+    def test_copies_of_one_write_get_one_answer(self, truyvet: Truyvet, cafe: str, what: str) -> None:
+        """The person is new each time, so that the copies race for the registration as well."""
+        for number in range(25):
+            with ThreadPoolExecutor(4) as threads:
+                copies = [threads.submit(write, truyvet, what, f"ref:{number}", UUID(int=number)) for _ in range(4)]
+            assert len({copy.result() for copy in copies}) == 1
+
+
+def write(truyvet: Truyvet, what: str, name: str, an_id: UUID) -> Recorded:
+    match what:
+        case "visit":
+            return truyvet.visits.check_in(name, "cafe", NINE)
+        case "visit with id":
+            return truyvet.visits.check_in(name, "cafe", NINE, visit_id=str(an_id))
+        case "venue":
+            return truyvet.venues.register("Gym", "other", venue_id=an_id)
+        case "case":
+            return truyvet.cases.confirm(name, DATES, case_id=an_id)
+        case _:
+            return truyvet.quarantines.assign(name, NINE, quarantine_id=str(an_id))
+
+
 class TestWithdrawnQuarantine:
     def test_it_confines_nobody(self, truyvet: Truyvet, cafe: str) -> None:
         for person in ("ref:ann", "ref:bob"):
@@ -170,9 +197,6 @@ class TestWithdrawnQuarantine:
         confined = truyvet.contacts.trace("ref:ann", NINE, NINE + HOUR)
         stream = truyvet.quarantines.get(quarantine.id)
         stream.withdraw(None, NINE)
-        from application.log import Draft
-        from application.provenance import LOCAL
-
         truyvet.log.save(Draft([stream]), LOCAL)
         truyvet.graph.catch_up()
         free = truyvet.contacts.trace("ref:ann", NINE, NINE + HOUR)

@@ -148,8 +148,9 @@ def test_the_contact_graph_can_be_written() -> None:
     assert dict(graph.nodes(data="level")) == {"ann": 0, "bob": 1, "cid": 2}
     assert graph.nodes["bob"]["certainty"] == "possible"
     assert graph.edges["ann", "bob", 0]["imputed"] == "contact"
-    assert graph.edges["bob", "cid", 0]["start"] == "2021-08-30T14:00:00Z"
+    assert graph.edges["bob", "cid", 1]["start"] == "2021-08-30T14:00:00Z"
     written = BytesIO()
     nx.write_graphml(graph, written)
+    assert written.getvalue().count(b' id="0"') == 1  # each edge has an id of its own
     assert nx.read_graphml(BytesIO(written.getvalue()), force_multigraph=True).number_of_edges() == 2
     assert json.loads(json.dumps(nx.node_link_data(graph)))["multigraph"]

@@ -174,6 +174,11 @@ class TestBadInput:
         assert [number for number, _ in rejects] == [2]
         assert reason in rejects[0][1]
 
+    def test_rejects_come_in_the_order_of_their_lines(self, truyvet: Truyvet) -> None:
+        bad = ["ref:ann,cafe,now,", "ref:ann,no where,2021-08-30T09:00:00Z,", "who,cafe,2021-08-30T09:00:00Z,"]
+        _, rejects = visits(truyvet, HEADER + "\n".join([*bad, *bad]) + "\n")
+        assert [number for number, _ in rejects] == [2, 3, 4, 5, 6, 7]
+
     def test_an_unknown_venue_without_registering(self, truyvet: Truyvet) -> None:
         outcome, rejects = visits(truyvet, HEADER + GOOD, register_venues=False)
         assert counts(outcome) == (1, 0, 0, 0, 1)

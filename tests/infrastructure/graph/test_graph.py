@@ -30,6 +30,15 @@ def test_somebody_unknown_has_no_contacts_and_no_overlaps() -> None:
     assert list(VisitGraph().trace(by_uuid(asked("ann")))) == []
 
 
+def test_a_list_of_overlaps_is_whole_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infrastructure.graph.overlaps.MOST_OVERLAPS", 3)
+    graph = Outbreak(*(f"{name} cafe 9-11" for name in ("ann", "bob", "cid", "dan"))).graph()
+
+    assert len(graph.overlaps(uuid("cafe"), at("9"), at("10"), uuid("ann"))) == 3
+    with pytest.raises(Refused, match="more than 3 overlaps"):
+        graph.overlaps(uuid("cafe"), at("9"), at("10"))
+
+
 def test_a_position_that_is_not_projected_is_refused() -> None:
     graph = Outbreak("ann cafe 9-11").graph()
 
