@@ -57,10 +57,11 @@ def server_15() -> Iterator[str]:
     """Conninfo of a PostgreSQL 15, the oldest that is supported; skipped where its binaries are missing."""
     if not (SYSTEM_15 / "postgres").exists():
         pytest.skip("no binaries of PostgreSQL 15 on this machine")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(OVERRIDE, str(SYSTEM_15))
-        with _server("postgresql-15") as conninfo:
-            yield conninfo
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:  # only while it starts: others look for their own binaries
+            patch.setenv(OVERRIDE, str(SYSTEM_15))
+            conninfo = stack.enter_context(_server("postgresql-15"))
+        yield conninfo
 
 
 @pytest.fixture
