@@ -19,7 +19,7 @@ from psycopg import Cursor
 from psycopg.rows import DictRow
 
 from application.log import Key, Secret
-from application.provenance import LOCAL, Provenance
+from application.provenance import LOCAL, Provenance, Request
 from infrastructure.database import Database
 
 _COLUMNS = (
@@ -74,15 +74,17 @@ class EventRecorder(PostgresProcessRecorder):
 
     @retry((InterfaceError, OperationalError), max_attempts=2, wait=0.1)
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int]:
-        """The library's way in; ``provenance``, ``keys``, ``secrets`` and ``tracking`` may come along."""
-        provenance = copy_provenance(kwargs.get("provenance", LOCAL))
+        """The library's way in; what ``append`` takes and ``provenance`` may come along."""
+        by: Provenance = kwargs.get("provenance", LOCAL)
+        provenance = copy_provenance(by)
         rows = [
             copy_row(_uuid(e.originator_id).bytes, e.originator_version, e.topic.encode(), e.state, provenance)
             for e in stored_events
         ]
         appended = self.append(
-            rows, keys=kwargs.get("keys", ()), secrets=kwargs.get("secrets", ()), tracking=kwargs.get("tracking")
-        )
+            rows, keys=kwargs.get("keys", ()), secrets=kwargs.get("secrets", ()), tracking=kwargs.get("tracking"),
+            request=by.request, answer_id=kwargs.get("answer_id"),
+        )  # fmt: skip
         return list(range(appended.first, appended.last + 1)) if appended else []
 
     def append(
@@ -92,8 +94,13 @@ class EventRecorder(PostgresProcessRecorder):
         keys: Iterable[Key] = (),
         secrets: Iterable[Secret] = (),
         tracking: Tracking | None = None,
+        request: Request | None = None,
+        answer_id: str | None = None,
     ) -> Appended | None:
-        """Append rows of ``copy_row`` with their keys, all or nothing; None when there were no rows."""
+        """Append rows of ``copy_row`` with their keys, all or nothing; None when there were no rows.
+
+        A ``request`` is noted as answered with ``answer_id`` and the last position.
+        """
         with self.datastore.transaction(commit=True) as cursor:
             if tracking is not None:
                 self._insert_tracking(cursor, tracking)
@@ -102,6 +109,11 @@ class EventRecorder(PostgresProcessRecorder):
             if not rows:
                 return None
             appended = self._take_positions(cursor, len(rows))
+            if request is not None:
+                cursor.execute(
+                    "INSERT INTO requests (key, fingerprint, answer_id, position) VALUES (%s, %s, %s, %s)",
+                    [request.key, request.fingerprint, answer_id, appended.last],
+                )
             self._copy(cursor, rows, appended)
             self._notify_channel(cursor)
         return appended

@@ -13,7 +13,9 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from psycopg.rows import class_row, scalar_row
 
 from application.log import Draft, Fact, Raced, Stream
-from application.provenance import Provenance
+from application.provenance import Answered, Provenance, Repeated, Request
+from domain.quarantines import Quarantine
+from domain.visits import Visit
 from infrastructure.database import Database
 from infrastructure.events import EventRecorder
 from infrastructure.graph import LoggedEvent
@@ -96,17 +98,37 @@ class EventLog:
             aggregate = cast("Any", self.mapper.to_domain_event(event)).mutate(aggregate)
         return aggregate if isinstance(aggregate, kind) else None
 
-    def is_taken(self, stream: UUID) -> bool:
-        return self._scalar("SELECT 1 FROM events WHERE originator_id = %s LIMIT 1", stream) is not None
-
     def save(self, draft: Draft, by: Provenance) -> int:
         events = [event for stream in draft.streams for event in stream.collect_events()]
         stored = [self.mapper.to_stored_event(event) for event in events]
         try:
-            positions = self.recorder.insert_events(stored, provenance=by, keys=draft.keys, secrets=draft.secrets)
+            positions = self.recorder.insert_events(
+                stored, provenance=by, keys=draft.keys, secrets=draft.secrets, answer_id=_answer_id(draft)
+            )
         except IntegrityError as error:
+            answered = None if by.request is None else self.answered(by.request)
+            if answered is not None:
+                raise Repeated(answered) from error
             raise Raced(str(error)) from error
         return cast("int", positions[-1])
+
+    def answered(self, request: Request) -> Answered | None:
+        """What a request of that key was answered; None for a new one."""
+        with self.database.get_connection() as connection:
+            row = connection.execute(
+                "SELECT fingerprint, answer_id, position FROM requests WHERE key = %s", [request.key], binary=True
+            ).fetchone()
+        return None if row is None else Answered(row["fingerprint"], row["answer_id"], row["position"])
+
+    def note(self, request: Request, answer_id: str, position: int) -> Answered:
+        """Note the answer to a request that recorded nothing; what was noted first stays and is returned."""
+        with self.database.transaction(commit=True) as cursor:
+            cursor.execute(
+                "INSERT INTO requests (key, fingerprint, answer_id, position) VALUES (%s, %s, %s, %s) "
+                "ON CONFLICT DO NOTHING",
+                [request.key, request.fingerprint, answer_id, position],
+            )
+        return self.answered(request) or Answered(request.fingerprint, answer_id, position)
 
     def holder(self, key: bytes) -> UUID | None:
         return self.holders([key]).get(key)
@@ -214,6 +236,19 @@ class EventLog:
     def _scalar(self, query: str, *parameters: object) -> object:
         with self.database.get_connection() as connection, connection.cursor(row_factory=scalar_row) as cursor:
             return cursor.execute(query.encode(), parameters).fetchone()
+
+
+def _answer_id(draft: Draft) -> str | None:
+    """The id that a command answers: that of what it changed, which stands behind the people it registered."""
+    if not draft.streams:
+        return None
+    match draft.streams[-1]:
+        case Visit() as visit:
+            return str(visit.visit_id)
+        case Quarantine() as quarantine:
+            return str(quarantine.quarantine_id)
+        case other:
+            return str(other.id)
 
 
 def tuple_row_of_event(_: Any) -> Any:

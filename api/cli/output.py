@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api.cli.root import Format
+from api.csv_cells import safe_cell
 
 Row = Mapping[str, Any]
 
@@ -21,7 +22,7 @@ def write(rows: Iterable[Row], columns: Sequence[str], form: Format, title: str 
         case Format.csv:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(columns)
-            writer.writerows([_cell(row[column]) for column in columns] for row in rows)
+            writer.writerows([safe_cell(row[column]) for column in columns] for row in rows)
         case Format.json:
             sys.stdout.write(json.dumps(list(rows), ensure_ascii=False, indent=1) + "\n")
         case Format.ndjson:

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from api.app import Truyvet
 from api.http.contacts import CONTACT_COLUMNS, CONTACT_EXAMPLE, ContactAnswer, contact_rows
-from api.http.given import App, By, KeyId
+from api.http.given import App, Writing
 from api.http.lists import (
     JSON,
     POSITION_HEADER,
@@ -130,10 +130,12 @@ _EXAMPLE: Final[dict[str, Any]] = {
 
 
 @router.post("", status_code=201, responses=problems(400, 403, 404, 409, 413, 415))
-def confirm(case: NewCase, truyvet: App, by: By, key_id: KeyId, response: Response) -> CaseAnswer:
+def confirm(case: NewCase, truyvet: App, once: Writing, response: Response) -> CaseAnswer:
     """Confirm a case; its rule set gives the window of F0."""
     dates = CaseDates(case.onset, case.sampled, case.isolated_at, case.cleared_at)
-    recorded = truyvet.cases.confirm(case.person, dates, case.rules, case_id=case.case_id or key_id, by=by)
+    recorded = once.record(
+        lambda by: truyvet.cases.confirm(case.person, dates, case.rules, case_id=case.case_id, by=by), UUID
+    )
     response.headers["Location"] = f"/v1/cases/{recorded.id}"
     return _shown(truyvet, recorded.id, recorded.position)
 
@@ -151,24 +153,24 @@ def get(case_id: PathUuid, truyvet: App, position: LogPosition) -> CaseAnswer:
 
 
 @router.post("/{case_id}/amendment", responses=problems(400, 403, 404, 409, 413, 415))
-def amend(case_id: PathUuid, amendment: Amendment, truyvet: App, by: By) -> CaseAnswer:
+def amend(case_id: PathUuid, amendment: Amendment, truyvet: App, once: Writing) -> CaseAnswer:
     """Change the dates that are given."""
     changes: dict[str, Any] = amendment.model_dump(exclude_unset=True)
-    recorded = truyvet.cases.amend(case_id, **changes, by=by)
+    recorded = once.record(lambda by: truyvet.cases.amend(case_id, **changes, by=by), UUID)
     return _shown(truyvet, case_id, recorded.position)
 
 
 @router.post("/{case_id}/isolation", responses=problems(400, 403, 404, 409, 413, 415))
-def isolate(case_id: PathUuid, isolation: Isolation, truyvet: App, by: By) -> CaseAnswer:
+def isolate(case_id: PathUuid, isolation: Isolation, truyvet: App, once: Writing) -> CaseAnswer:
     """Record when the person was isolated."""
-    recorded = truyvet.cases.isolate(case_id, isolation.at, by=by)
+    recorded = once.record(lambda by: truyvet.cases.isolate(case_id, isolation.at, by=by), UUID)
     return _shown(truyvet, case_id, recorded.position)
 
 
 @router.post("/{case_id}/withdrawal", responses=problems(400, 403, 404, 409, 413, 415))
-def withdraw(case_id: PathUuid, withdrawal: Withdrawal, truyvet: App, by: By) -> CaseAnswer:
+def withdraw(case_id: PathUuid, withdrawal: Withdrawal, truyvet: App, once: Writing) -> CaseAnswer:
     """It was no case; it has no contacts any more."""
-    recorded = truyvet.cases.withdraw(case_id, withdrawal.reason, by=by)
+    recorded = once.record(lambda by: truyvet.cases.withdraw(case_id, withdrawal.reason, by=by), UUID)
     return _shown(truyvet, case_id, recorded.position)
 
 

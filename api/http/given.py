@@ -1,16 +1,18 @@
-"""What routes are given: the application, who records, and an id that follows from an Idempotency-Key."""
+"""What routes are given: the application, who records, and writes that are answered once."""
 
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import Annotated, Any, Final, cast
-from uuid import UUID, uuid5
 
 from fastapi import Depends, Header, Request
 
 from api.app import Truyvet
-from application.provenance import Provenance
-from domain.errors import Malformed
-
-_KEYS: Final = UUID("5f3d2d0e-4f0a-5d5e-9f55-2f1c6f0c8b61")
-"""The namespace of ids that follow from idempotency keys; any fixed UUID."""
+from application.log import Recorded
+from application.provenance import Answered, Provenance, Repeated
+from application.provenance import Request as KeyedRequest
+from domain.errors import Conflict, Malformed, TruyvetError
 
 ACTOR: Final = "local"
 
@@ -24,20 +26,77 @@ async def _by(request: Request) -> Provenance:
     return Provenance(actor=ACTOR, correlation=f"request:{request.state.request_id}")
 
 
-async def _key_id(
+App = Annotated[Truyvet, Depends(_truyvet)]
+By = Annotated[Provenance, Depends(_by)]
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A write, answered once for each Idempotency-Key; without one it is simply done."""
+
+    truyvet: Truyvet
+    by: Provenance
+    key: bytes | None
+    """The hash of actor, route, path and Idempotency-Key."""
+    place: str
+    """Method and path."""
+    body: bytes
+
+    def record(
+        self, command: Callable[[Provenance], Recorded], id_of: Callable[[str], Any] = str, *, in_parts: bool = False
+    ) -> Recorded:
+        """What the command answers, or what it answered before to the same request.
+
+        One that appends ``in_parts`` finds by itself what it did before; its answer is noted when all is done.
+        Raises Conflict for the key of another request.
+        """
+        if self.key is None:
+            return command(self.by)
+        request = KeyedRequest(
+            self.key, self.truyvet.vault.fingerprint(f"{self.place}\n{_canonical(self.body)}".encode())
+        )
+        answered = self.truyvet.log.answered(request) or self._run(command, request, in_parts)
+        if answered.fingerprint != request.fingerprint:
+            raise Conflict("that Idempotency-Key came with another request before")
+        return Recorded(id_of(str(answered.id)), answered.position)
+
+    def _run(self, command: Callable[[Provenance], Recorded], request: KeyedRequest, in_parts: bool) -> Answered:
+        try:
+            recorded = command(self.by if in_parts else replace(self.by, request=request))
+        except Repeated as repeated:  # the same request was being answered at the same time
+            return repeated.answered
+        except TruyvetError:  # also when it was answered just before the command looked
+            answered = self.truyvet.log.answered(request)
+            if answered is None:
+                raise
+            return answered
+        return self.truyvet.log.note(request, str(recorded.id), recorded.position)
+
+
+def _canonical(body: bytes) -> str:
+    """What a body says, however it is spaced and ordered; no body is an empty one."""
+    return json.dumps(json.loads(body or b"{}"), sort_keys=True)
+
+
+async def _once(
     request: Request,
+    truyvet: App,
+    by: By,
     idempotency_key: Annotated[
         str | None,
         Header(
             pattern=r"^[ -~]{1,128}$",
-            description="The same again, with the same key, gives the same answer; another body with it 409",
+            description="The same again, with the same key, gives the same answer and records nothing, whatever "
+            "happened since; another body with it 409",
         ),
     ] = None,
-) -> UUID | None:
-    """The id of what this request creates, the same for the same key, route and actor."""
-    if idempotency_key is None:
-        return None
-    return uuid5(_KEYS, "\n".join((ACTOR, request.scope["route"].path, idempotency_key)))
+) -> Once:
+    path = request.scope["path"]
+    key = None
+    if idempotency_key is not None:
+        parts = (by.actor, request.scope["route"].path, path, idempotency_key)
+        key = blake2b(json.dumps(parts).encode(), digest_size=32).digest()
+    return Once(truyvet, by, key, f"{request.method} {path}", await request.body())
 
 
 async def only_known_parameters(request: Request) -> None:
@@ -55,13 +114,4 @@ async def only_known_parameters(request: Request) -> None:
         raise Malformed("a query parameter is given once")
 
 
-App = Annotated[Truyvet, Depends(_truyvet)]
-By = Annotated[Provenance, Depends(_by)]
-KeyId = Annotated[UUID | None, Depends(_key_id)]
-
-
-async def _key_name(key_id: KeyId) -> str | None:
-    return None if key_id is None else key_id.hex
-
-
-KeyName = Annotated[str | None, Depends(_key_name)]
+Writing = Annotated[Once, Depends(_once)]

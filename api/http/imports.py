@@ -15,7 +15,7 @@ from fastapi import Body as InBody
 from pydantic import Field
 from starlette.requests import ClientDisconnect
 
-from api.http.given import App, By
+from api.http.given import App, By, Writing
 from api.http.lists import InOrder, List, Page, RegisterPosition, columns_of, list_responses
 from api.http.problems import problem, problems
 from api.http.words import Answer, Body, DefaultStay, Digits, Flag, PathUuid, Text
@@ -205,11 +205,11 @@ def imports(truyvet: App, position: RegisterPosition, listing: List) -> Response
 def retract(
     import_id: PathUuid,
     truyvet: App,
-    by: By,
+    once: Writing,
     retraction: Annotated[ImportRetraction, InBody()] = ImportRetraction(),  # noqa: B008 # nobody changes it
 ) -> ImportRetracted:
     """Let what the import brought no longer count; it stays in the log. The same again continues, or is found."""
-    recorded = truyvet.retraction.retract(import_id, retraction.reason, by)
+    recorded = once.record(lambda by: truyvet.retraction.retract(import_id, retraction.reason, by), UUID, in_parts=True)
     return ImportRetracted(import_id=recorded.id, position=recorded.position)
 
 

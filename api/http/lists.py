@@ -6,8 +6,6 @@ that it belongs to. Keys and questions are hashed, since a cursor travels in URL
 
 import asyncio
 import base64
-import csv
-import io
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from api.app import Truyvet
+from api.csv_cells import csv_line
 from api.http.given import App
 from api.http.words import Answer, AsOf, Digits, Position
 from application.as_of import position_as_of
@@ -167,25 +166,9 @@ def stream(media_type: str, position: int, columns: Sequence[str], items: Iterab
 
 
 def csv_lines(columns: Sequence[str], items: Iterable[dict[str, Any]]) -> Iterator[str]:
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    for cells in _with_header(columns, items):
-        writer.writerow(cells)
-        yield written.getvalue()
-        written.seek(0)
-        written.truncate()
-
-
-def _with_header(columns: Sequence[str], items: Iterable[dict[str, Any]]) -> Iterator[Sequence[object]]:
-    yield columns
+    yield csv_line(columns)
     for item in items:
-        yield [_cell(item[column]) for column in columns]
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, Mapping):
-        return json.dumps(value, ensure_ascii=False)
-    return ";".join(map(str, value)) if isinstance(value, list | tuple) else value
+        yield csv_line([item[column] for column in columns])
 
 
 def _json_line(item: dict[str, Any]) -> str:
@@ -232,7 +215,7 @@ _PAGING = {"cursor", "limit", "wait_for"}
 async def listing(
     request: Request,
     cursor: Annotated[Cursor | None, Depends(_cursor)],
-    limit: Annotated[int, Digits, Query(ge=1, le=MOST_ITEMS)] = 100,
+    limit: Annotated[int, Field(ge=1, le=MOST_ITEMS), Digits, Query()] = 100,
 ) -> Listing:
     asked = sorted(pair for pair in request.query_params.multi_items() if pair[0] not in _PAGING)
     question = digest(request.url.path, asked, (await request.body()).hex())

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api.app import Truyvet
-from api.http.given import App, By, KeyName
+from api.http.given import App, Writing
 from api.http.lists import InOrder, List, LogPosition, Page, RegisterPosition, columns_of, list_responses
 from api.http.problems import problems
 from api.http.words import Answer, AnswerPosition, Body, Id, Instant, PathId, PersonName, ShortText, Text
@@ -63,13 +63,10 @@ _EXAMPLE: Final[dict[str, Any]] = {
 
 
 @router.post("", status_code=201, responses=problems(400, 403, 404, 409, 413, 415))
-def assign(quarantine: NewQuarantine, truyvet: App, by: By, key: KeyName, response: Response) -> QuarantineAnswer:
+def assign(quarantine: NewQuarantine, truyvet: App, once: Writing, response: Response) -> QuarantineAnswer:
     """Assign a quarantine; by its id, else by person and `from`, the same again is found."""
-    recorded = truyvet.quarantines.assign(
-        quarantine.person, quarantine.since, quarantine.until,
-        quarantine_id=quarantine.quarantine_id or key,
-        kind=quarantine.kind, place=quarantine.place, reason=quarantine.reason, by=by,
-    )  # fmt: skip
+    given: dict[str, Any] = quarantine.model_dump()
+    recorded = once.record(lambda by: truyvet.quarantines.assign(**given, by=by))
     response.headers["Location"] = f"/v1/quarantines/{recorded.id}"
     return _shown(truyvet, recorded.id, recorded.position)
 
@@ -88,16 +85,16 @@ def get(quarantine_id: PathId, truyvet: App, position: LogPosition) -> Quarantin
 
 
 @router.post("/{quarantine_id}/extension", responses=problems(400, 403, 404, 409, 413, 415))
-def extend(quarantine_id: PathId, extension: Extension, truyvet: App, by: By) -> QuarantineAnswer:
+def extend(quarantine_id: PathId, extension: Extension, truyvet: App, once: Writing) -> QuarantineAnswer:
     """Give it another end, later or earlier, or none."""
-    recorded = truyvet.quarantines.extend(quarantine_id, extension.until, by=by)
+    recorded = once.record(lambda by: truyvet.quarantines.extend(quarantine_id, extension.until, by=by))
     return _shown(truyvet, quarantine_id, recorded.position)
 
 
 @router.post("/{quarantine_id}/release", responses=problems(400, 403, 404, 409, 413, 415))
-def release(quarantine_id: PathId, release: Release, truyvet: App, by: By) -> QuarantineAnswer:
+def release(quarantine_id: PathId, release: Release, truyvet: App, once: Writing) -> QuarantineAnswer:
     """End it."""
-    recorded = truyvet.quarantines.release(quarantine_id, release.at, release.reason, by=by)
+    recorded = once.record(lambda by: truyvet.quarantines.release(quarantine_id, release.at, release.reason, by=by))
     return _shown(truyvet, quarantine_id, recorded.position)
 
 

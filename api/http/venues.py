@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from api.app import Truyvet
-from api.http.given import App, By, KeyId
+from api.http.given import App, Writing
 from api.http.lists import (
     InOrder,
     List,
@@ -105,10 +105,10 @@ _OVERLAP_COLUMNS = tuple(OverlapAnswer.model_fields)
 
 
 @router.post("", status_code=201, responses=problems(400, 403, 404, 409, 413, 415))
-def register(venue: NewVenue, truyvet: App, by: By, key_id: KeyId, response: Response) -> VenueAnswer:
+def register(venue: NewVenue, truyvet: App, once: Writing, response: Response) -> VenueAnswer:
     """Register a venue. The same again is found, not made twice."""
-    given: dict[str, Any] = venue.model_dump() | {"venue_id": venue.venue_id or key_id}
-    recorded = truyvet.venues.register(**given, by=by)
+    given: dict[str, Any] = venue.model_dump()
+    recorded = once.record(lambda by: truyvet.venues.register(**given, by=by), UUID)
     response.headers["Location"] = f"/v1/venues/{recorded.id}"
     return _shown(truyvet, recorded.id, recorded.position)
 
@@ -121,11 +121,10 @@ def venues(truyvet: App, position: RegisterPosition, listing: List) -> Response:
 
 
 @router.patch("/{venue_id}", responses=problems(400, 403, 404, 409, 413, 415))
-def amend(venue_id: PathId, changes: VenueChanges, truyvet: App, by: By) -> VenueAnswer:
+def amend(venue_id: PathId, changes: VenueChanges, truyvet: App, once: Writing) -> VenueAnswer:
     """Change a venue's name or default stay; what is left out stays."""
-    recorded = truyvet.venues.amend(
-        venue_id, name=changes.name, default_stay_minutes=changes.default_stay_minutes, by=by
-    )
+    given: dict[str, Any] = changes.model_dump()
+    recorded = once.record(lambda by: truyvet.venues.amend(venue_id, **given, by=by), UUID)
     return _shown(truyvet, recorded.id, recorded.position)
 
 

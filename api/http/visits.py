@@ -10,11 +10,13 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.app import Truyvet
-from api.http.given import App, By, KeyName
+from api.http.given import App, Writing
 from api.http.lists import Rows
 from api.http.problems import problems
 from api.http.words import Answer, Body, Id, Instant, Left, PathId, PersonName, Text
 from application.contacts import NamedVisit
+from application.log import Recorded
+from application.provenance import Provenance
 from application.visits import visit_stream
 from domain.times import Seconds, to_text
 from domain.visits import Visit
@@ -81,44 +83,53 @@ VISIT_EXAMPLE: Final[dict[str, Any]] = {
 
 
 @router.post("/check-ins", status_code=201, responses=problems(400, 403, 404, 409, 413, 415))
-def check_in(visit: CheckIn, truyvet: App, by: By, key: KeyName) -> VisitRecorded:
+def check_in(visit: CheckIn, truyvet: App, once: Writing) -> VisitRecorded:
     """Record that a person came to a venue. The same again gives the same answer."""
-    visit_id = visit.visit_id or key
-    at = _first_check_in(truyvet, visit_id) if visit.at is None else visit.at
-    origin = replace(by, source=visit.source)
-    recorded = truyvet.visits.check_in(visit.person, visit.venue, at, visit_id=visit_id, by=origin)
-    return VisitRecorded(visit_id=recorded.id, position=recorded.position)
+
+    def record(by: Provenance) -> Recorded:
+        at = _first_check_in(truyvet, visit.visit_id) if visit.at is None else visit.at
+        origin = replace(by, source=visit.source)
+        return truyvet.visits.check_in(visit.person, visit.venue, at, visit_id=visit.visit_id, by=origin)
+
+    return _answer(once.record(record))
 
 
 @router.post("/visits/{visit_id}/check-out", responses=problems(400, 403, 404, 409, 413, 415))
 def check_out(
     visit_id: PathId,
     truyvet: App,
-    by: By,
+    once: Writing,
     left: Annotated[CheckOut, InBody()] = CheckOut(),  # noqa: B008 # frozen
 ) -> VisitRecorded:
     """Record when the person left. Without `at`, the same X-Request-Id or Idempotency-Key gives the same answer."""
-    before = None if left.at is not None else _check_out_of(truyvet, visit_id, by.correlation)
-    if before is not None:
-        return VisitRecorded(visit_id=visit_id, position=before)
-    recorded = truyvet.visits.check_out(visit_id, left.at, by=by)
-    return VisitRecorded(visit_id=recorded.id, position=recorded.position)
+
+    def record(by: Provenance) -> Recorded:
+        before = None if left.at is not None else _check_out_of(truyvet, visit_id, by.correlation)
+        return truyvet.visits.check_out(visit_id, left.at, by) if before is None else Recorded(visit_id, before)
+
+    return _answer(once.record(record))
 
 
 @router.post("/visits/{visit_id}/correction", responses=problems(400, 403, 404, 409, 413, 415))
-def correct(visit_id: PathId, correction: Correction, truyvet: App, by: By) -> VisitRecorded:
+def correct(visit_id: PathId, correction: Correction, truyvet: App, once: Writing) -> VisitRecorded:
     """Count the visit with other times; what was recorded stays in the log."""
     check_out = correction.check_out if "check_out" in correction.model_fields_set else ...
-    recorded = truyvet.visits.correct(
-        visit_id, check_in=correction.check_in, check_out=check_out, reason=correction.reason, by=by
-    )
-    return VisitRecorded(visit_id=recorded.id, position=recorded.position)
+
+    def record(by: Provenance) -> Recorded:
+        return truyvet.visits.correct(
+            visit_id, check_in=correction.check_in, check_out=check_out, reason=correction.reason, by=by
+        )
+
+    return _answer(once.record(record))
 
 
 @router.post("/visits/{visit_id}/retraction", responses=problems(400, 403, 404, 409, 413, 415))
-def retract(visit_id: PathId, retraction: Retraction, truyvet: App, by: By) -> VisitRecorded:
+def retract(visit_id: PathId, retraction: Retraction, truyvet: App, once: Writing) -> VisitRecorded:
     """Let the visit no longer count; it stays in the log."""
-    recorded = truyvet.visits.retract(visit_id, retraction.reason, by=by)
+    return _answer(once.record(lambda by: truyvet.visits.retract(visit_id, retraction.reason, by)))
+
+
+def _answer(recorded: Recorded) -> VisitRecorded:
     return VisitRecorded(visit_id=recorded.id, position=recorded.position)
 
 

@@ -116,6 +116,7 @@ Day = Annotated[date, _read(_date), _schema("string", format="date", examples=["
 # --- names
 
 _EXAMPLE_ID = "0b9f3c2e-7d41-4c0e-9a53-6f2f0f6f7f10"
+_UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _PERSON = (
     r"^((phone:)?\+?[0-9 .()-]{8,20}|cccd:[0-9]{12}|ref:[A-Za-z0-9._:-]{1,128}"
     r"|id:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$"
@@ -165,6 +166,15 @@ def _uuid_or_nothing(text: str) -> UUID:
         return NOTHING
 
 
+def _person_in_path(text: str) -> UUID:
+    name = text.removeprefix("id:")
+    if not re.fullmatch(_UUID, name):
+        raise Malformed(
+            "a URL names a person by the random id only, as answers give it; nothing personal belongs in one"
+        )
+    return UUID(name)
+
+
 def _id_or_nothing(text: str) -> str:
     return text if re.fullmatch(ID, text) else _NOTHING_NAMED
 
@@ -172,6 +182,11 @@ def _id_or_nothing(text: str) -> str:
 PathUuid = Annotated[UUID, BeforeValidator(_uuid_or_nothing), _schema("string", format="uuid", examples=[_EXAMPLE_ID])]
 """An id that is none names nothing, and is answered like one that nobody has."""
 PathId = Annotated[str, AfterValidator(_id_or_nothing), _schema("string", pattern=ID, examples=["pccovid:8841"])]
+
+PathPerson = Annotated[
+    UUID, _read(_person_in_path), _schema("string", pattern=f"^(id:)?{_UUID}$", examples=[_EXAMPLE_ID])
+]
+"""Refused when it is no id: a name that was looked for in vain must not look like nobody's empty list."""
 
 # --- the rest
 
@@ -188,11 +203,12 @@ def _whole(value: Any) -> Any:
 
 
 Whole = BeforeValidator(_whole)
-DefaultStay = Annotated[int, Whole, Field(ge=1, le=LONGEST_DEFAULT_STAY, description="Minutes")]
-Position = Annotated[int, Whole, Field(ge=0, le=LAST_POSITION)]
+"""Behind the bounds: the document knows those of an integer only where nothing stands between."""
+DefaultStay = Annotated[int, Field(ge=1, le=LONGEST_DEFAULT_STAY, description="Minutes"), Whole]
+Position = Annotated[int, Field(ge=0, le=LAST_POSITION), Whole]
 AnswerPosition = Annotated[int, Field(description="What the answer is as of; in a list, that of its first event")]
-Levels = Annotated[int, Whole, Field(ge=1, le=10)]
-MinMinutes = Annotated[int, Whole, Field(ge=0, le=LONGEST_MINIMUM, description="Minutes")]
+Levels = Annotated[int, Field(ge=1, le=10), Whole]
+MinMinutes = Annotated[int, Field(ge=0, le=LONGEST_MINIMUM, description="Minutes"), Whole]
 Certainty = Annotated[str, Field(json_schema_extra={"enum": ["certain", "possible"]}, pattern="^(certain|possible)$")]
 
 

@@ -1,3 +1,5 @@
+import re
+
 import networkx as nx
 import pytest
 
@@ -88,6 +90,18 @@ def test_the_contact_graph_as_node_link_json_and_graphml(api: Api, met: None) ->
     xml = api.get(f"cases/{case}/contact-graph", accept="application/graphml+xml")
     assert xml.headers["content-type"].startswith("application/graphml+xml")
     assert len(nx.parse_graphml(xml.text).edges) == 2
+
+
+def test_every_edge_of_the_graph_has_an_id_of_its_own(api: Api, met: None) -> None:
+    api.visit("ann", "bar", "12:30", "13:30")
+    api.visit("ann", "cafe", "14:00", "15:00")
+    api.visit("bob", "cafe", "14:00", "15:00")
+    case = api.case("ann")["case_id"]
+    xml = api.get(f"cases/{case}/contact-graph", accept="application/graphml+xml").text
+    ids = re.findall(r'<edge [^>]*\bid="([^"]*)"', xml)
+    edges = api.get(f"cases/{case}/contact-graph").json()["edges"]
+    assert len(ids) == len(set(ids)) == len(edges) == len({edge["key"] for edge in edges})
+    assert len(edges) > 3
 
 
 def test_a_trace_records_nothing_and_an_unknown_person_has_no_contacts(api: Api, met: None) -> None:

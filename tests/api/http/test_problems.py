@@ -192,6 +192,24 @@ def test_the_document_names_every_problem(api: Api) -> None:
             assert "HTTPValidationError" not in json.dumps(operation)
 
 
+def test_the_document_says_the_bounds_of_numbers(api: Api) -> None:
+    document = api.client.get("/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    assert schemas["TraceQuestion"]["properties"]["levels"].items() >= {"minimum": 1, "maximum": 10}.items()
+    stay = schemas["NewVenue"]["properties"]["default_stay_minutes"]["anyOf"][0]
+    assert stay.items() >= {"type": "integer", "minimum": 1, "maximum": 20_160}.items()
+    parameters = {p["name"]: p["schema"] for p in document["paths"]["/v1/events"]["get"]["parameters"]}
+    assert parameters["limit"].items() >= {"minimum": 1, "maximum": 10_000}.items()
+    assert parameters["after"].items() >= {"minimum": 0, "maximum": 10**18 - 1}.items()
+    assert not {"ge", "le", "gt", "lt"} & _names(document)
+
+
+def _names(told: Any) -> set[str]:
+    if isinstance(told, dict):
+        return set(told).union(*map(_names, told.values()))
+    return set().union(*map(_names, told)) if isinstance(told, list) else set()
+
+
 def _raising(error: Exception) -> Any:
     def fails(*_: object) -> None:
         raise error

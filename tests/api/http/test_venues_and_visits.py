@@ -50,6 +50,13 @@ def test_an_idempotency_key_finds_what_it_created_and_conflicts_with_another_bod
     assert api.post("check-ins", body | {"person": "ref:bob"}, headers=key).status_code == 409
 
 
+def test_a_check_in_with_a_key_finds_the_one_without(api: Api, cafe: str) -> None:
+    visit = api.visit("ann", "cafe", "09:00")
+    body = {"venue": "cafe", "person": "ref:ann", "at": at("09:00")}
+    again = api.post("check-ins", body, headers={"Idempotency-Key": "k"})
+    assert (again.status_code, again.json()["visit_id"]) == (201, visit)
+
+
 def test_a_check_out_without_a_time_is_the_same_when_its_request_is_sent_again(api: Api, cafe: str) -> None:
     visit = api.visit("ann", "cafe", "09:00")
     first = api.post(f"visits/{visit}/check-out", headers={"Idempotency-Key": "out-1"})
@@ -86,7 +93,18 @@ def test_the_visits_of_a_person_are_found_by_the_random_id_only(api: Api, cafe: 
     (there,) = api.items("venues/cafe/visits", **_DAY)
     assert api.items(f"people/{there['person_id']}/visits") == [there]
     assert there["person"] == "ref:ann"
-    assert api.items("people/ref:ann/visits") == []
+    assert api.items(f"people/id:{there['person_id']}/visits") == [there]
+    assert api.items("people/0b9f3c2e-7d41-4c0e-9a53-6f2f0f6f7f10/visits") == []
+
+
+@pytest.mark.parametrize(
+    "name", ["ref:ann", "phone:+84912345678", "0912345678", "id:ann", "garbage", "id:id:", "ann-x"]
+)
+def test_a_person_is_not_looked_for_by_name_in_a_url(api: Api, cafe: str, name: str) -> None:
+    api.visit("ann", "cafe", "09:00")
+    refused = api.get(f"people/{name}/visits")
+    assert refused.status_code == 422
+    assert name not in refused.text
 
 
 def test_overlaps_give_the_columns_of_the_semantics(api: Api, cafe: str) -> None:
