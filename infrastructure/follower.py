@@ -1,8 +1,10 @@
 """The visit graph of this process, kept up with the log: at once when asked, or by a supervised thread."""
 
+import gc
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -115,4 +117,17 @@ def replayed(log: EventLog, log_id: str, until: int) -> VisitGraph:
 def project_next(graph: VisitGraph, log: EventLog, until: int) -> None:
     """One batch, also when the log has a gap there: ``verify`` finds gaps, a follower must not stop at one."""
     reached = min(graph.position + _BATCH, until)
-    graph.project(log.batch(graph.position, reached - graph.position), reached)
+    with _without_collecting():
+        graph.project(log.batch(graph.position, reached - graph.position), reached)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """A batch is hundreds of thousands of objects without a circle: looking for circles takes as long as reading it."""
+    was_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_collecting:
+            gc.enable()

@@ -10,6 +10,7 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import IO, Any, NamedTuple
 
 from domain.errors import TruyvetError
@@ -70,7 +71,7 @@ class Lines:
         names = [name.strip() for name in names]
         self._check_header(names)
         width = len(names)
-        places = [names.index(column) if column in names else width for column in self.columns]
+        chosen = itemgetter(*(names.index(column) if column in names else width for column in self.columns))
 
         def parse(number: int, raw: bytes) -> Line:
             if len(raw) > LONGEST_LINE:
@@ -85,7 +86,10 @@ class Lines:
             if len(cells) != width:
                 return Line(number, raw, None, f"the line has {len(cells)} fields, the header {width}")
             cells.append("")
-            return Line(number, raw, tuple([cells[place].strip() for place in places]))
+            values = chosen(cells)
+            return Line(
+                number, raw, values if text.isascii() and " " not in text and "\t" not in text else _stripped(values)
+            )
 
         return parse
 
@@ -133,6 +137,10 @@ class Lines:
                     yield block
             except (EOFError, zlib.error, gzip.BadGzipFile):
                 raise Unreadable("the gzip archive is truncated or damaged") from None
+
+
+def _stripped(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([value.strip() for value in values])
 
 
 class _Hashing(io.RawIOBase):
