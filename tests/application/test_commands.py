@@ -10,6 +10,7 @@ from eventsourcing.persistence import OperationalError
 
 from api.app import Truyvet
 from application.log import Draft, Recorded
+from application.people import People
 from application.provenance import LOCAL
 from domain.errors import Conflict, Malformed, Refused, Unknown
 from domain.rules import CaseDates
@@ -170,6 +171,24 @@ class TestAtTheSameTime:
             with ThreadPoolExecutor(4) as threads:
                 copies = [threads.submit(write, truyvet, what, f"ref:{number}", UUID(int=number)) for _ in range(4)]
             assert len({copy.result() for copy in copies}) == 1
+
+    @pytest.mark.parametrize("what", ["visit", "visit with id", "case", "quarantine"])
+    def test_a_twin_that_is_recorded_while_the_person_is_looked_up(
+        self, truyvet: Truyvet, cafe: str, monkeypatch: pytest.MonkeyPatch, what: str
+    ) -> None:
+        """The one interleaving in which the person is new and the thing itself is already there."""
+        find_or_draft = People.find_or_draft
+        twins: list[Recorded | None] = []
+
+        def overtaken(people: People, name: str, draft: Draft) -> UUID:
+            person = find_or_draft(people, name, draft)
+            if not twins:
+                twins.append(None)
+                twins[0] = write(truyvet, what, "ref:ann", UUID(int=7))
+            return person
+
+        monkeypatch.setattr(People, "find_or_draft", overtaken)
+        assert write(truyvet, what, "ref:ann", UUID(int=7)) == twins[0]
 
 
 def write(truyvet: Truyvet, what: str, name: str, an_id: UUID) -> Recorded:
