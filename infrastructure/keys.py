@@ -134,19 +134,19 @@ class KeyTable:
     """Compares the table ``keys`` with what the log implies, within one transaction."""
 
     def __init__(self, connection: Connection[DictRow]) -> None:
-        self._connection = connection
+        self.connection = connection
         connection.execute(CREATE.encode())
 
     def add(self, implied: Iterable[ImpliedKey]) -> None:
         rows = b"".join([_ROW(3, 16, key, 16, stream, 8, position) for key, stream, position in implied])
-        with self._connection.cursor() as cursor, cursor.copy(ADD.encode()) as copy:
+        with self.connection.cursor() as cursor, cursor.copy(ADD.encode()) as copy:
             copy.write(COPY_HEADER + rows + COPY_TRAILER)
 
     def settle(self) -> None:
         """To be called when all are added."""
-        self._connection.execute(b"ANALYZE implied_keys")
-        self._connection.execute(SETTLE.encode())
-        self._connection.execute(b"ANALYZE rightful_keys")
+        self.connection.execute(b"ANALYZE implied_keys")
+        self.connection.execute(SETTLE.encode())
+        self.connection.execute(b"ANALYZE rightful_keys")
 
     def differences(self) -> Iterator[str]:
         for first, last in self._rows(TWICE):
@@ -158,9 +158,9 @@ class KeyTable:
             yield f"stream {stream} holds a key that follows from no event"
 
     def correct(self) -> None:
-        self._connection.execute(DROP_WRONG.encode())
-        self._connection.execute(INSERT_MISSING.encode())
+        self.connection.execute(DROP_WRONG.encode())
+        self.connection.execute(INSERT_MISSING.encode())
 
     def _rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with self._connection.cursor(row_factory=tuple_row) as rows:
+        with self.connection.cursor(row_factory=tuple_row) as rows:
             return rows.execute(sql.encode()).fetchall()

@@ -321,12 +321,8 @@ def test_a_rebuild_that_fails_leaves_the_views_as_they_were(morning: Truyvet, re
 def test_a_rebuild_that_is_killed_leaves_the_views_as_they_were(
     morning: Truyvet, registers: Registers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*_: Any) -> None:
-        execute(
-            morning,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND query ~ 'COPY implied_keys' AND pid <> pg_backend_pid()",
-        )
+    def killed(keys: KeyTable) -> None:
+        execute(morning, f"SELECT pg_terminate_backend({keys.connection.info.backend_pid}, 5000)")
 
     with monkeypatch.context() as patch:
         patch.setattr("infrastructure.keys.KeyTable.settle", killed)
