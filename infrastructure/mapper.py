@@ -1,6 +1,7 @@
 """Between domain events and stored ones: plain JSON, explicit names, no wrappers and no wall clock."""
 
 import json
+from dataclasses import MISSING, fields
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,6 +26,12 @@ EVENTS: Final[dict[str, type[AggregateEvent]]] = {
 }
 """Every event name that was ever stored, and the class that reads it."""
 
+OPTIONAL: Final[dict[str, dict[str, Any]]] = {
+    topic: {field.name: field.default for field in fields(event) if field.default is not MISSING}
+    for topic, event in EVENTS.items()
+}
+"""The fields that came later: their value where they are left out, and they are left out where they have that value."""
+
 _STREAM_OF: Final = {topic: topic.partition(".")[0] for topic in EVENTS}
 _NOT_STORED: Final = frozenset({"originator_id", "originator_version", "originator_topic", "timestamp"})
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -40,7 +47,10 @@ def _upcast(event_class: type[AggregateEvent], fields: dict[str, Any]) -> None:
 
 
 class EventMapper(Mapper[UUID]):
-    """State is ``{"schema": 1, "happened_at": "2021-08-30T02:00:00Z", …the event's own fields}``."""
+    """State is ``{"schema": 1, "happened_at": "2021-08-30T02:00:00Z", …the event's own fields}``.
+
+    A field with a default is optional: the events from before it was thought of read as if they had said so.
+    """
 
     def __init__(self) -> None:
         super().__init__(JSONTranscoder())
@@ -49,22 +59,28 @@ class EventMapper(Mapper[UUID]):
         event: Any = domain_event
         schema = getattr(event, "class_version", 1)
         state = {"schema": schema, "happened_at": to_text(from_datetime(event.timestamp))}
-        state |= {name: value for name, value in vars(event).items() if name not in _NOT_STORED}
-        return StoredEvent(event.originator_id, event.originator_version, type(event).TOPIC, _encode(state).encode())
+        topic = type(event).TOPIC
+        optional = OPTIONAL[topic]
+        state |= {
+            name: value
+            for name, value in vars(event).items()
+            if name not in _NOT_STORED and (name not in optional or value != optional[name])
+        }
+        return StoredEvent(event.originator_id, event.originator_version, topic, _encode(state).encode())
 
     def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[UUID]:
         try:
             event_class = EVENTS[stored_event.topic]
-            fields = json.loads(stored_event.state)
-            fields["timestamp"] = to_datetime(parse_instant(fields.pop("happened_at")))
-            _upcast(event_class, fields)
+            content = json.loads(stored_event.state)
+            content["timestamp"] = to_datetime(parse_instant(content.pop("happened_at")))
+            _upcast(event_class, content)
         except Exception as error:
             place = f"{stored_event.topic} {stored_event.originator_id} version {stored_event.originator_version}"
             raise MapperDeserialisationError(f"{place} cannot be read: {error!r}") from error
-        fields["originator_id"] = stored_event.originator_id
-        fields["originator_version"] = stored_event.originator_version
+        content["originator_id"] = stored_event.originator_id
+        content["originator_version"] = stored_event.originator_version
         if issubclass(event_class, CanInitAggregate):
-            fields["originator_topic"] = _STREAM_OF[stored_event.topic]
+            content["originator_topic"] = _STREAM_OF[stored_event.topic]
         event = object.__new__(event_class)
-        vars(event).update(fields)
+        vars(event).update(OPTIONAL[stored_event.topic] | content)
         return event

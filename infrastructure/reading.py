@@ -9,7 +9,7 @@ from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
 from pydantic_core import from_json
 
 from domain.errors import TruyvetError, Unavailable
-from infrastructure.mapper import EVENTS, EventMapper
+from infrastructure.mapper import EVENTS, OPTIONAL, EventMapper
 
 
 class Undecodable(Unavailable):
@@ -70,5 +70,5 @@ def _check_shape(topic: str, state: dict[str, Any]) -> None:
     newest = getattr(EVENTS[topic], "class_version", 1)
     if not isinstance(state, dict) or not 1 <= state["schema"] <= newest:
         raise _Misshapen("it has a schema that is not known")
-    if state["schema"] == newest and state.keys() != _FIELDS[topic]:
+    if state["schema"] == newest and not (_FIELDS[topic] - OPTIONAL[topic].keys() <= state.keys() <= _FIELDS[topic]):
         raise _Misshapen("its fields are not those of its kind")
