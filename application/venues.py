@@ -1,21 +1,36 @@
-"""Venues: registered, renamed, their default stay changed; named by id or by code."""
+"""Venues: registered, amended, suspended, reactivated, closed; named by id or by code."""
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 from uuid import UUID, uuid4
 
 from application.log import Draft, Key, Log, Recorded, load_own, settled, unique_key
+from application.people import People
 from application.provenance import LOCAL, Provenance
 from domain.errors import Conflict, Malformed, Refused, Unknown
 from domain.times import Seconds
-from domain.venues import Minutes, Venue, parse_code
+from domain.venues import Minutes, Place, Venue, parse_code
 from domain.visits import CLOCK_TOLERANCE
 
 
+class Changes(TypedDict, total=False):
+    """What an amendment changes; None makes it unknown again, where it may be unknown."""
+
+    name: str
+    default_stay_minutes: Minutes
+    commune: str
+    address: str | None
+    latitude: float | None
+    longitude: float | None
+    opening_hours: str | None
+    manager: str | None
+
+
 class Venues:
-    def __init__(self, log: Log, communes: Callable[[str], bool], now: Callable[[], Seconds]) -> None:
+    def __init__(self, log: Log, people: People, communes: Callable[[str], bool], now: Callable[[], Seconds]) -> None:
         """``communes`` says whether an official code is that of a commune (or of a district without communes)."""
         self.log = log
+        self.people = people
         self.communes = communes
         self.now = now
 
@@ -28,31 +43,56 @@ class Venues:
         code: str | None = None,
         registered_at: Seconds | None = None,
         address: str | None = None,
+        latitude: float | None = None,
+        longitude: float | None = None,
         default_stay_minutes: Minutes | None = None,
+        opening_hours: str | None = None,
+        manager: str | None = None,
+        part_of: str | None = None,
         venue_id: UUID | None = None,
         by: Provenance = LOCAL,
     ) -> Recorded:
-        """Raises Conflict when the code or the id stands for another venue; the same again is found, not made twice."""
-        if commune is not None and not self.communes(commune):
-            raise Malformed("commune is no code of the official list of November 2021")
+        """Raises Conflict when the code or the id stands for another venue; the same again is found, not made twice.
+
+        ``manager`` names a person, ``part_of`` the venue in which this one lies. Raises Unknown for a venue there.
+        """
+        self._check_commune(commune)
         at = self.now() if registered_at is None else registered_at
         if at > self.now() + CLOCK_TOLERANCE:
             raise Refused("the registration lies in the future")
-        details = _Details(name, kind, commune, code, address, default_stay_minutes)
-        return self._register(details, at, venue_id, uuid4(), by)
+        details = _Details(name, kind, commune, code, address, latitude, longitude, default_stay_minutes, opening_hours)
+        return self._register(details, manager, part_of, at, venue_id, uuid4(), by)
 
     @settled
     def _register(
-        self, details: "_Details", at: Seconds, given_id: UUID | None, fresh_id: UUID, by: Provenance
+        self,
+        details: "_Details",
+        manager: str | None,
+        part_of: str | None,
+        at: Seconds,
+        given_id: UUID | None,
+        fresh_id: UUID,
+        by: Provenance,
     ) -> Recorded:
-        venue = Venue.register(given_id or fresh_id, at=at, **details._asdict())
-        holder = None if venue.code is None else self.log.holder(code_key(venue.code))
+        venue_id = given_id or fresh_id
+        holder = None if details.code is None else self.log.holder(code_key(parse_code(details.code)))
         if holder is not None and given_id not in (None, holder):
             raise Conflict("that code belongs to another venue already")
-        if holder is not None or load_own(self.log, Venue, venue.id) is not None:
-            return self._same(holder or venue.id, venue)
-        keys = [Key(code_key(venue.code), venue.id.bytes)] if venue.code is not None else []
-        return Recorded(venue.id, self.log.save(Draft([venue], keys), by))
+        is_there = holder is not None or load_own(self.log, Venue, venue_id) is not None
+        draft = Draft()
+        venue = Venue.register(
+            venue_id,
+            at=at,
+            **details._asdict(),
+            manager=None if manager is None else self.people.find_or_draft(manager, draft),
+            part_of=None if part_of is None else self.get(part_of).id,
+        )
+        if is_there:  # looked up before the manager, whom a twin of this may have registered in between
+            return self._same(holder or venue_id, venue)
+        draft.streams.append(venue)
+        if venue.code is not None:
+            draft.keys.append(Key(code_key(venue.code), venue.id.bytes))
+        return Recorded(venue.id, self.log.save(draft, by))
 
     def _same(self, existing: UUID, wanted: Venue) -> Recorded:
         """The same registration again is found, whatever became of the venue since."""
@@ -63,22 +103,50 @@ class Venues:
         return Recorded(existing, position)
 
     @settled
-    def amend(
-        self,
-        venue: str,
-        *,
-        name: str | None = None,
-        default_stay_minutes: Minutes | None = None,
-        by: Provenance = LOCAL,
-    ) -> Recorded:
+    def amend(self, venue: str, *, by: Provenance = LOCAL, **changes: Unpack[Changes]) -> Recorded:
+        """Change what is given; another commune, address or coordinates are a move."""
+        self._check_commune(changes.get("commune"))
+        found, draft, now = self.get(venue), Draft(), self.now()
+        if "name" in changes:
+            found.rename(changes["name"], now)
+        if "default_stay_minutes" in changes:
+            found.change_default_stay(changes["default_stay_minutes"], now)
+        found.move(_moved(found.place, changes), now)
+        if "opening_hours" in changes:
+            found.change_opening_hours(changes["opening_hours"], now)
+        if "manager" in changes:
+            name = changes["manager"]
+            found.change_manager(None if name is None else self.people.find_or_draft(name, draft), now)
+        return self._save(found, draft, by)
+
+    @settled
+    def suspend(self, venue: str, at: Seconds | None = None, by: Provenance = LOCAL) -> Recorded:
         found = self.get(venue)
-        if name is not None:
-            found.rename(name, self.now())
-        if default_stay_minutes is not None:
-            found.change_default_stay(default_stay_minutes, self.now())
-        if not found.pending_events:
-            return Recorded(found.id, self.log.position_of(found.id, found.version))
-        return Recorded(found.id, self.log.save(Draft([found]), by))
+        found.suspend(at, self.now())
+        return self._save(found, Draft(), by)
+
+    @settled
+    def reactivate(self, venue: str, at: Seconds | None = None, by: Provenance = LOCAL) -> Recorded:
+        found = self.get(venue)
+        found.reactivate(at, self.now())
+        return self._save(found, Draft(), by)
+
+    @settled
+    def close(self, venue: str, at: Seconds | None = None, by: Provenance = LOCAL) -> Recorded:
+        """What lies in the venue is not closed with it."""
+        found = self.get(venue)
+        found.close(at, self.now())
+        return self._save(found, Draft(), by)
+
+    def _save(self, venue: Venue, draft: Draft, by: Provenance) -> Recorded:
+        if not venue.pending_events:
+            return Recorded(venue.id, self.log.position_of(venue.id, venue.version))
+        draft.streams.append(venue)
+        return Recorded(venue.id, self.log.save(draft, by))
+
+    def _check_commune(self, commune: str | None) -> None:
+        if commune is not None and not self.communes(commune):
+            raise Malformed("commune is no code of the official list of November 2021")
 
     def find(self, name: str) -> UUID | None:
         """The id of the venue with that code or id; None for an unknown one."""
@@ -93,12 +161,17 @@ class Venues:
         known = self.log.load_many(Venue, ids.values()) if ids else {}
         return found | {name: venue_id for name, venue_id in ids.items() if venue_id in known}
 
+    def load_known(self, names: Iterable[str]) -> dict[str, Venue]:
+        """Those that are known, by the code or id that names them."""
+        ids = self.find_many(names)
+        venues = self.log.load_many(Venue, set(ids.values()))
+        return {name: venues[venue_id] for name, venue_id in ids.items()}
+
     def get(self, name: str) -> Venue:
         """Raises Unknown."""
-        venue_id = self.find(name)
-        venue = None if venue_id is None else self.log.load(Venue, venue_id)
+        venue = self.load_known([name]).get(name)
         if venue is None:
-            raise Unknown("there is no venue with that code or id")
+            raise unknown_venue()
         return venue
 
 
@@ -108,11 +181,26 @@ class _Details(NamedTuple):
     commune: str | None
     code: str | None
     address: str | None
+    latitude: float | None
+    longitude: float | None
     default_stay_minutes: Minutes | None
+    opening_hours: str | None
 
 
 def _content(venue: Venue) -> tuple[object, ...]:
-    return venue.code, venue.name, venue.kind, venue.commune, venue.address, venue.default_stay_minutes
+    return (
+        venue.code, venue.name, venue.kind, venue.place, venue.default_stay_minutes, venue.opening_hours,
+        venue.manager, venue.part_of,
+    )  # fmt: skip
+
+
+def _moved(place: Place, changes: Changes) -> Place:
+    return Place(
+        changes.get("commune", place.commune),
+        changes.get("address", place.address),
+        changes.get("latitude", place.latitude),
+        changes.get("longitude", place.longitude),
+    )
 
 
 def _as_id(name: str) -> UUID | None:
@@ -120,6 +208,10 @@ def _as_id(name: str) -> UUID | None:
         return UUID(name)
     except ValueError:
         return None
+
+
+def unknown_venue() -> Unknown:
+    return Unknown("there is no venue with that code or id")
 
 
 def code_key(code: str) -> bytes:

@@ -4,7 +4,8 @@ ids.py          UUIDs as numbers
 part.py         versions of visits, sorted by venue and by person, in a few immutable parts
 projection.py   what a batch of events says      versions.py   what that does to the rows
 stays.py        stays of rows that depend on each other
-trace.py, overlaps.py, confinements.py           the questions
+places.py       which venues lie in which
+trace.py, overlaps.py, scans.py, arrivals.py, confinements.py    the questions
 kernel.py, scanning.py, loops.py                 traces in compiled loops, where numba is there
 answers.py      columns that become domain objects when looked at
 graph.py        VisitGraph, which holds it together          saved.py   as memory-mapped files

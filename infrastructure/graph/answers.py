@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 import numpy as np
 
@@ -132,10 +133,14 @@ def _evidence(levels: list[Level], people: Ids, place: Array, stays: Stays) -> E
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OverlapColumns:
-    """n overlaps by start, person_a and person_b; iterating gives domain Overlaps, visits by position."""
+    """n overlaps by start, person_a and person_b; iterating gives domain Overlaps, visits by position.
+
+    Each says at which venues it was where ``venues`` are given: for a whole with its parts.
+    """
 
     position: int
     people: Ids
+    venues: Ids | None
     stays: Stays
     person_a: Array  # uint32
     person_b: Array  # uint32
@@ -162,6 +167,13 @@ class OverlapColumns:
                     self.certain[part].tolist(),
                     self.stays.visits(self.stay_a[part]),
                     self.stays.visits(self.stay_b[part]),
+                    self._venues(self.stay_a[part]),
+                    self._venues(self.stay_b[part]),
                     strict=True,
                 )
             )
+
+    def _venues(self, stays: Array) -> list[UUID] | list[None]:
+        if self.venues is None:
+            return [None] * len(stays)
+        return self.venues.uuids((self.stays.column("key", stays) >> np.uint64(32)).astype(np.uint32))

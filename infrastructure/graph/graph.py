@@ -10,16 +10,28 @@ from uuid import UUID
 
 import numpy as np
 
+from domain.adoption import WeekScans
 from domain.contacts import Question
 from domain.errors import Malformed, Refused
-from infrastructure.graph import kernel, saved
+from domain.quality import Arrival, Elsewhere
+from infrastructure.graph import arrivals, kernel, saved
 from infrastructure.graph.answers import OverlapColumns, TraceColumns, answer
 from infrastructure.graph.arrays import FOREVER, Array, all_ranges
 from infrastructure.graph.confinements import Confined, Confinements, KnownConfinements
-from infrastructure.graph.ids import Ids
+from infrastructure.graph.ids import Ids, halves
 from infrastructure.graph.overlaps import overlaps
 from infrastructure.graph.part import OBSERVED, Part, Rows, tidied, together
-from infrastructure.graph.projection import Facts, LoggedEvent, QuarantineFacts, StayFacts, VisitFacts, read
+from infrastructure.graph.places import Places
+from infrastructure.graph.projection import (
+    Facts,
+    LoggedEvent,
+    PlaceFacts,
+    QuarantineFacts,
+    StayFacts,
+    VisitFacts,
+    read,
+)
+from infrastructure.graph.scans import week_scans
 from infrastructure.graph.snapshot import Snapshot
 from infrastructure.graph.stays import Stays
 from infrastructure.graph.trace import Tracer, Windows
@@ -118,15 +130,26 @@ class VisitGraph:
         person: UUID | None = None,
         min_seconds: int = 0,
         as_of: int | None = None,
+        *,
+        parts: bool = False,
     ) -> OverlapColumns:
-        """Who were at ``venue`` together in ``[start, end)``; pairs with ``person`` only, when given."""
+        """Who were at ``venue`` together in ``[start, end)``; pairs with ``person`` only, when given.
+
+        With ``parts``, the venue and everything in it are one place.
+        """
         now, position = self._at(as_of)
-        stays = Stays(now.parts, position, len(now.people))
-        place = now.venues.number_of(venue)
+        at = _numbers(now, venue, position, parts=parts)
         one = None if person is None else now.people.number_of(person)
-        if place is None or (person is not None and one is None):
-            stays, place = Stays((), position, len(now.people)), 0
-        return overlaps(stays, now.people, place, *_window(start, end), one, min_seconds)
+        if person is not None and one is None:
+            at = at[:0]
+        stays = Stays(now.parts, position, len(now.people))
+        venues = now.venues if parts else None
+        return overlaps(stays, now.people, venues, at, *_window(start, end), one, min_seconds)
+
+    def within(self, venue: UUID, as_of: int | None = None) -> list[UUID]:
+        """The venue and everything in it; nothing for one that is not known."""
+        now, position = self._at(as_of)
+        return now.venues.uuids(_numbers(now, venue, position, parts=True))
 
     def visits_of_person(self, person: UUID, as_of: int | None = None) -> list[VisitRow]:
         """By check-in."""
@@ -136,14 +159,53 @@ class VisitGraph:
         found = [part.rows.take(part.by_person[all_ranges(*part.of_people(own))[1]]) for part in now.parts]
         return _visit_rows(now, found, position)
 
-    def visits_of_venue(self, venue: UUID, start: int, end: int, as_of: int | None = None) -> list[VisitRow]:
-        """By check-in: those that overlap ``[start, end)``, one without check-out taken to last the default stay."""
+    def visits_of_venue(
+        self, venue: UUID, start: int, end: int, as_of: int | None = None, *, parts: bool = False
+    ) -> list[VisitRow]:
+        """By check-in: those that overlap ``[start, end)``, one without check-out taken to last the default stay.
+
+        With ``parts``, those at everything in the venue, too.
+        """
+        now, position = self._at(as_of)
+        since, until = _window(start, end)
+        at = _numbers(now, venue, position, parts=parts)
+        window = [np.full(len(at), instant, np.uint32) for instant in (since, until)]
+        found = [part.rows.take(all_ranges(*part.reaching(at, *window))[1]) for part in now.parts]
+        return _visit_rows(now, [rows.take(rows.end > since) for rows in found], position)
+
+    def week_scans(
+        self, venues: Sequence[UUID], days: Sequence[int], weekend: Sequence[int], as_of: int | None = None
+    ) -> WeekScans:
+        """At each venue. ``days`` are where the days of the week begin and its last one ends, ``weekend`` which of
+        them make the weekend."""
+        now, position = self._at(as_of)
+        numbers, known = now.venues.numbers(halves(b"".join([venue.bytes for venue in venues])))
+        columns = week_scans(now.parts, position, numbers, np.array(days, np.uint32), weekend)
+        return WeekScans(*(np.where(known, column, 0).tolist() for column in columns))
+
+    def arrivals(
+        self, venue: UUID, start: int, end: int, near: int, as_of: int | None = None
+    ) -> tuple[list[Arrival], list[Elsewhere], list[Elsewhere]]:
+        """The visits at a venue that begin in ``[start, end)``, the hops of at most ``near`` seconds from them to other
+        venues, and those doubled elsewhere. domain/quality.py, "Watched"; people are numbers there."""
         now, position = self._at(as_of)
         number = now.venues.number_of(venue)
-        since, until = _window(start, end)
-        at = [np.array([] if number is None else [value], np.uint32) for value in (number or 0, since, until)]
-        found = [part.rows.take(all_ranges(*part.reaching(*at))[1]) for part in now.parts]
-        return _visit_rows(now, [rows.take(rows.end > since) for rows in found], position)
+        if number is None:
+            return [], [], []
+        here = arrivals.arrivals(now.parts, position, number, *_window(start, end))
+        related = np.union1d(now.places.within(number, position), now.places.beyond(number, position))
+        there = arrivals.elsewhere(now.parts, position, here, near, related)
+        hops, doubled = arrivals.hops(here, there, near), arrivals.doubled(here, there)
+        return arrivals.told(here), hops.told(now.venues), doubled.told(now.venues)
+
+    def last_check_in(self, venue: UUID, as_of: int | None = None) -> int | None:
+        """Of the visits that count; None where there is none."""
+        now, position = self._at(as_of)
+        number = now.venues.number_of(venue)
+        if number is None:
+            return None
+        rows = arrivals.arrivals(now.parts, position, number, *_window(0, None))
+        return int(rows.start[-1]) if len(rows.key) else None
 
     def save(self, directory: Path) -> None:
         """Keeps what is known now in memory-mapped files. Raises OSError."""
@@ -168,8 +230,8 @@ class VisitGraph:
     @property
     def nbytes(self) -> int:
         now = self._snapshot
-        tables = (now.people.nbytes, now.venues.nbytes, now.default_stay.nbytes, now.confinements.nbytes)
-        return sum(part.nbytes for part in now.parts) + sum(tables)
+        tables = (now.people, now.venues, now.default_stay, now.places, now.confinements)
+        return sum(part.nbytes for part in now.parts) + sum(table.nbytes for table in tables)
 
     def _at(self, as_of: int | None) -> tuple[Snapshot, int]:
         now = self._snapshot
@@ -186,7 +248,7 @@ def _after(now: Snapshot, facts: Facts, position: int) -> Snapshot:
     for changed in np.flatnonzero(facts.stays.changed).tolist():
         default_stay[venue[changed]] = facts.stays.seconds[changed]
     return Snapshot(
-        position, tidied(parts), people, venues, default_stay,
+        position, tidied(parts), people, venues, default_stay, _places_after(now.places, facts.places, venues),
         _confinements_after(now.confinements, facts.quarantines, confined),
     )  # fmt: skip
 
@@ -244,10 +306,26 @@ def _runs(stays: StayFacts, venue: Array, visits: Array) -> list[list[tuple[int,
     return [*runs, []]
 
 
+def _places_after(now: Places, facts: PlaceFacts, venues: Ids) -> Places:
+    part, _ = venues.numbers(facts.part)
+    whole, known = venues.numbers(facts.whole)
+    if not known.all():
+        raise Malformed(f"the event at position {facts.position[~known][0]} is in a venue that was never registered")
+    return now.with_new(part, whole, facts.position)
+
+
 def _confinements_after(now: Confinements, facts: QuarantineFacts, person: Array) -> Confinements:
     ids, number = now.ids.with_new(facts.stream)
     columns = (facts.position, number, person, facts.since, facts.until)
     return now.after(ids, [Confined(*row) for row in zip(*(column.tolist() for column in columns), strict=True)])
+
+
+def _numbers(now: Snapshot, venue: UUID, position: int, *, parts: bool) -> Array:
+    """The number (uint32) of the venue, if it has one; with ``parts``, and of everything in it."""
+    number = now.venues.number_of(venue)
+    if number is None:
+        return np.empty(0, np.uint32)
+    return now.places.within(number, position) if parts else np.array([number], np.uint32)
 
 
 def _window(start: int, end: int | None) -> tuple[int, int]:
@@ -286,7 +364,9 @@ def _told_rows(now: Snapshot) -> list[Array | bytes]:
 
 
 def _told_venues(now: Snapshot) -> list[Array | bytes]:
-    return [now.venues.bytes_of(now.venues.number), now.default_stay[now.venues.number]]
+    part, whole, position = now.places.columns
+    places = [now.venues.bytes_of(part), now.venues.bytes_of(whole), position]
+    return [now.venues.bytes_of(now.venues.number), now.default_stay[now.venues.number], *places]
 
 
 def _told_confinements(now: Snapshot) -> list[Array | bytes]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from domain.errors import Refused
 from infrastructure.graph.answers import OverlapColumns
-from infrastructure.graph.arrays import Array, ranges
+from infrastructure.graph.arrays import Array, all_ranges, ranges
 from infrastructure.graph.ids import Ids
 from infrastructure.graph.part import ENTANGLED, OBSERVED
 from infrastructure.graph.stays import Stays
@@ -13,13 +13,13 @@ MOST_OVERLAPS = 1_000_000
 
 
 def overlaps(
-    stays: Stays, people: Ids, venue: int, start: int, end: int, person: int | None, min_seconds: int
+    stays: Stays, people: Ids, venues: Ids | None, at: Array, start: int, end: int, person: int | None, min_seconds: int
 ) -> OverlapColumns:
-    """All pairs in ``[start, end)``; those of ``person`` only, when given.
+    """All pairs in ``[start, end)``, those of ``person`` only, when given; the venues ``at`` (uint32) are one place.
 
     Raises Refused for more than a million: a list is whole or it is none.
     """
-    who, since, until, observed, stay = _present(stays, venue, start, end)
+    who, since, until, observed, stay = _present(stays, at, start, end)
     order = np.argsort(since, kind="stable")
     who, since, until, observed, stay = (column[order] for column in (who, since, until, observed, stay))
     found: list[tuple[Array, Array]] = []
@@ -44,19 +44,18 @@ def overlaps(
     order = np.lexsort((visit[b], visit[a], finish, people.rank[who[b]], people.rank[who[a]], begin))
     a, b = a[order], b[order]
     return OverlapColumns(
-        stays.position, people, stays, who[a], who[b], begin[order], finish[order],
+        stays.position, people, venues, stays, who[a], who[b], begin[order], finish[order],
         observed[a] & observed[b], stay[a], stay[b],
     )  # fmt: skip
 
 
-def _present(stays: Stays, venue: int, start: int, end: int) -> tuple[Array, ...]:
-    """Person, start, end, observed and naming row of each stay at the venue, clipped to ``[start, end)``."""
+def _present(stays: Stays, at: Array, start: int, end: int) -> tuple[Array, ...]:
+    """Person, start, end, observed and naming row of each stay at the venues, clipped to ``[start, end)``."""
     found = [(np.empty(0, np.uint32),) * 3 + (np.empty(0, bool), np.empty(0, np.int64))]
-    at, after, before = (np.array([value], np.uint32) for value in (venue, start, end))
+    after, before = (np.full(len(at), value, np.uint32) for value in (start, end))
     for part, base in zip(stays.parts, stays.base.tolist(), strict=False):
-        low, high = (int(place[0]) for place in part.reaching(at, after, before))
-        rows = part.rows.take(np.arange(low, high))
-        row = np.arange(low, high, dtype=np.int64) + base
+        _, number = all_ranges(*part.reaching(at, after, before))
+        rows, row = part.rows.take(number), number + np.int64(base)
         keep = rows.known_at(stays.position) & (rows.end > start)
         plain = keep & (rows.flags & ENTANGLED == 0)
         seen = rows.flags & OBSERVED != 0

@@ -48,6 +48,14 @@ class StayFacts(NamedTuple):
     seconds: Array  # uint32
 
 
+class PlaceFacts(NamedTuple):
+    """Venues that lie in another."""
+
+    position: Array  # uint32
+    part: Array  # uint64, shape (n, 2)
+    whole: Array  # uint64, shape (n, 2)
+
+
 class QuarantineFacts(NamedTuple):
     position: Array  # uint32
     stream: Array  # uint64, shape (n, 2)
@@ -59,6 +67,7 @@ class QuarantineFacts(NamedTuple):
 class Facts(NamedTuple):
     visits: VisitFacts
     stays: StayFacts
+    places: PlaceFacts
     quarantines: QuarantineFacts
 
 
@@ -73,7 +82,7 @@ def read(events: Sequence[LoggedEvent]) -> Facts:
 
 
 _VISIT: Final = frozenset({Visit.CheckedIn.TOPIC, Visit.CheckedOut.TOPIC, Visit.Corrected.TOPIC, Visit.Retracted.TOPIC})
-_STAY: Final = frozenset({Venue.Registered.TOPIC, Venue.DefaultStayChanged.TOPIC})
+_VENUE: Final = frozenset({Venue.Registered.TOPIC, Venue.DefaultStayChanged.TOPIC})
 _QUARANTINE: Final = frozenset({
     Quarantine.Assigned.TOPIC, Quarantine.Extended.TOPIC, Quarantine.Released.TOPIC, Quarantine.Withdrawn.TOPIC,
 })  # fmt: skip
@@ -82,7 +91,7 @@ _QUARANTINE: Final = frozenset({
 def _read(events: Sequence[LoggedEvent]) -> Facts:
     return Facts(
         _visits([event for event in events if event.topic in _VISIT]),
-        _stays([event for event in events if event.topic in _STAY]),
+        *_venues([event for event in events if event.topic in _VENUE]),
         _quarantines([event for event in events if event.topic in _QUARANTINE]),
     )
 
@@ -108,14 +117,16 @@ def _visits(events: Sequence[LoggedEvent]) -> VisitFacts:
     )
 
 
-def _stays(events: Sequence[LoggedEvent]) -> StayFacts:
-    minutes = [state["default_stay_minutes"] for state in _states(events)]
+def _venues(events: Sequence[LoggedEvent]) -> tuple[StayFacts, PlaceFacts]:
+    states = _states(events)
+    wholes = [state.get("part_of") for state in states]
+    parts = [event for event, whole in zip(events, wholes, strict=True) if whole is not None]
     return StayFacts(
         _positions(events),
         np.array([event.topic == Venue.DefaultStayChanged.TOPIC for event in events], bool),
         _streams(events),
-        np.array(minutes, np.uint32) * np.uint32(60),
-    )
+        np.array([state["default_stay_minutes"] for state in states], np.uint32) * np.uint32(60),
+    ), PlaceFacts(_positions(parts), _streams(parts), _uuids([whole for whole in wholes if whole is not None]))
 
 
 def _quarantines(events: Sequence[LoggedEvent]) -> QuarantineFacts:

@@ -15,9 +15,10 @@ from infrastructure.graph.arrays import Array
 from infrastructure.graph.confinements import Confinements
 from infrastructure.graph.ids import Ids
 from infrastructure.graph.part import Part, Rows
+from infrastructure.graph.places import Places
 from infrastructure.graph.snapshot import Snapshot
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _KEPT: Final = 2
 _MANIFEST: Final = "manifest.json"
 _INDEXES: Final = ("by_person", "people", "first")
@@ -72,6 +73,7 @@ def _arrays(snapshot: Snapshot) -> Iterator[tuple[str, Array]]:
         for column in ("high", "low", "number", "rank"):
             yield f"{name}-{column}", getattr(ids, column)
     yield "default_stay", snapshot.default_stay
+    yield "places", snapshot.places.columns
     yield "confinements", snapshot.confinements.columns
     yield "confinements-current", snapshot.confinements.current
     for number, part in enumerate(snapshot.parts):
@@ -103,6 +105,7 @@ def _snapshot(path: Path, manifest: dict[str, Any]) -> Snapshot:
         ids("people"),
         ids("venues"),
         np.array(column("default_stay")),
+        Places(column("places")),
         Confinements(ids("quarantines"), column("confinements"), column("confinements-current")),
     )
 

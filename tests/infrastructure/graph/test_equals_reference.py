@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from domain.contacts import Question
 from infrastructure.graph import VisitGraph
-from tests.outbreak import MIDNIGHT, Outbreak, by_name, by_uuid, uuid
+from tests.outbreak import MIDNIGHT, Outbreak, by_name, by_uuid, name, uuid
 from tests.tracing_paths import tracing_path  # noqa: F401 # a fixture
 
 PEOPLE = ["ann", "bob", "cid", "person-number-1", "person-number-2", "cafe"]
-VENUES = ["cafe", "gym", "bar"]
+VENUES = ["cafe", "gym", "bar", "pool"]
 STEP = 5 * 60
 
 many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,9 +31,20 @@ lengths = st.none() | st.integers(1, 24).map(lambda n: n * STEP)
 @st.composite
 def outbreaks(draw: st.DrawFn) -> Outbreak:
     outbreak = Outbreak(default_stay=draw(st.sampled_from([10, 30, 60])))
-    often, seldom = [check_in] * 8 + [scan_again] * 3, [check_out, correct, retract, set_stay, confine, extend]
+    often, seldom = [check_in] * 8 + [scan_again] * 3, [check_out, correct, retract, set_stay, confine, extend, part]
     facts = st.sampled_from(often + seldom)
     for fact in draw(st.lists(facts, min_size=4, max_size=45)):
+        fact(draw, outbreak)
+    return outbreak
+
+
+@st.composite
+def wholes(draw: st.DrawFn) -> Outbreak:
+    """Outbreaks at a venue in a venue in a venue, or nearly."""
+    outbreak = Outbreak(default_stay=draw(st.sampled_from([10, 30, 60])))
+    venues_first = st.lists(st.sampled_from([part, part, check_in]), min_size=2, max_size=6)
+    then_visits = st.lists(st.sampled_from([*[check_in] * 4, scan_again, check_out, correct, set_stay]), max_size=30)
+    for fact in draw(venues_first) + draw(then_visits):
         fact(draw, outbreak)
     return outbreak
 
@@ -72,6 +83,13 @@ def retract(draw: st.DrawFn, outbreak: Outbreak) -> None:
 
 def set_stay(draw: st.DrawFn, outbreak: Outbreak) -> None:
     outbreak.stay(draw(venues), draw(st.sampled_from([5, 20, 45, 90, 240])))
+
+
+def part(draw: st.DrawFn, outbreak: Outbreak) -> None:
+    """A venue that nobody was at yet lies in another."""
+    if unknown := [venue for venue in VENUES if venue not in outbreak.known.stays]:
+        venue = draw(st.sampled_from(unknown))
+        outbreak.part(venue, draw(venues.filter(lambda whole: whole != venue)))
 
 
 def confine(draw: st.DrawFn, outbreak: Outbreak) -> None:
@@ -146,6 +164,31 @@ def test_overlaps(data: st.DataObject, outbreak: Outbreak, venue: str, start: in
         assert by_name(list(graph.overlaps(uuid(venue), start, end, whom, minimum, as_of))) == expected
 
 
+@many
+@given(st.data(), wholes(), venues, instants, instants)
+def test_overlaps_at_a_whole_and_its_parts(
+    data: st.DataObject, outbreak: Outbreak, venue: str, start: int, end: int
+) -> None:
+    graph = graph_in_batches(data, outbreak)
+    minimum = data.draw(st.sampled_from([0, 600]))
+    person = data.draw(st.none() | people)
+    for as_of in {outbreak.position, data.draw(st.integers(0, outbreak.position))}:
+        expected = outbreak.history[as_of].overlaps(venue, start, end, person, minimum, parts=True)
+        whom = None if person is None else uuid(person)
+        found = graph.overlaps(uuid(venue), start, end, whom, minimum, as_of, parts=True)
+        assert by_name(list(found)) == expected
+
+
+@many
+@given(st.data(), wholes(), venues)
+def test_what_a_venue_holds(data: st.DataObject, outbreak: Outbreak, venue: str) -> None:
+    graph = graph_in_batches(data, outbreak)
+    as_of = data.draw(st.integers(0, outbreak.position))
+    found = [name(place) for place in graph.within(uuid(venue), as_of)]
+    expected = outbreak.history[as_of].within(venue) if venue in outbreak.known.stays else set()
+    assert (sorted(found), len(found)) == (sorted(expected), len(set(found)))
+
+
 @on_every_path
 @some
 @given(st.data(), outbreaks(), questions())
@@ -190,7 +233,7 @@ def test_a_loaded_graph_goes_on(data: st.DataObject, outbreak: Outbreak, questio
 
 
 @many
-@given(outbreaks(), people, venues, instants, instants)
+@given(outbreaks() | wholes(), people, venues, instants, instants)
 def test_visits(outbreak: Outbreak, person: str, venue: str, start: int, end: int) -> None:
     graph = outbreak.graph()
     known = outbreak.known.visits.values()
@@ -201,11 +244,13 @@ def test_visits(outbreak: Outbreak, person: str, venue: str, start: int, end: in
     assert [row.visit for row in own] == [visit.visit for visit in by_check_in if visit.person == person]
     assert all((row.check_in, row.check_out) == times[row.visit] for row in own)
 
-    there = graph.visits_of_venue(uuid(venue), start, end)
-    assert [row.visit for row in there] == [
-        visit.visit
-        for visit in by_check_in
-        if visit.venue == venue
-        and visit.check_in < end
-        and start < (visit.check_out or visit.check_in + outbreak.known.stays[venue])
-    ]
+    for parts in (False, True):
+        places = outbreak.known.within(venue) if parts else {venue}
+        there = graph.visits_of_venue(uuid(venue), start, end, parts=parts)
+        assert [row.visit for row in there] == [
+            visit.visit
+            for visit in by_check_in
+            if visit.venue in places
+            and visit.check_in < end
+            and start < (visit.check_out or visit.check_in + outbreak.known.stays[visit.venue])
+        ]

@@ -118,6 +118,30 @@ def test_a_visit_at_a_venue_that_was_never_registered_is_named() -> None:
         VisitGraph().project(Outbreak("ann cafe 9-11").events[1:], 2)
 
 
+def test_a_part_of_a_venue_that_was_never_registered_is_named() -> None:
+    outbreak = Outbreak()
+    outbreak.part("stall", "market")
+    with pytest.raises(Malformed, match="position 2 is in a venue that was never registered"):
+        VisitGraph().project(outbreak.events[1:], 2)
+
+
+def test_what_lies_in_what_is_saved_and_told_by_the_checksum(tmp_path: Path) -> None:
+    in_the_market, in_the_mall = Outbreak(), Outbreak()
+    for outbreak, whole in ((in_the_market, "market"), (in_the_mall, "mall")):
+        outbreak.stay("market", 60)
+        outbreak.stay("mall", 60)
+        outbreak.part("stall", whole)
+    graph = in_the_market.graph()
+    graph.save(tmp_path)
+    loaded = VisitGraph.load(tmp_path, "this log")
+
+    assert loaded is not None
+    assert loaded.within(uuid("market")) == [uuid("market"), uuid("stall")]
+    assert loaded.within(uuid("market"), 2) == [uuid("market")]
+    assert loaded.within(uuid("nowhere")) == []
+    assert loaded.checksum() == graph.checksum() != in_the_mall.graph().checksum()
+
+
 def test_many_changes_of_default_stays_and_visits_between_them_in_one_batch() -> None:
     outbreak = Outbreak("ann cafe 9-12", "bob cafe 9-?", "cid gym 9-?")
     for minutes in (5, 90, 10):
