@@ -9,7 +9,7 @@ from uuid import UUID
 
 from eventsourcing.domain import BaseAggregate
 
-from application.provenance import Provenance
+from application.provenance import Answered, Provenance, Request
 from domain.errors import Conflict, Unavailable
 from domain.people import Identity
 
@@ -41,6 +41,13 @@ class Draft:
     secrets: list[Secret] = field(default_factory=list)
 
 
+class Entry(NamedTuple):
+    """What one command records, and who, for whom, from where and why."""
+
+    draft: Draft
+    by: Provenance
+
+
 class Fact(NamedTuple):
     """An event as it stands in the log: where, what, whose stream, and its content."""
 
@@ -58,10 +65,21 @@ class Log(Protocol):
     def load(self, kind: type[Stream], stream: UUID, as_of: int | None = None) -> Stream | None:
         """The stream as known at position ``as_of`` (now when None); None where it has no event."""
 
-    def load_many(self, kind: type[Stream], streams: Iterable[UUID]) -> dict[UUID, Stream]: ...
+    def load_many(
+        self, kind: type[Stream], streams: Iterable[UUID], as_of: int | None = None
+    ) -> dict[UUID, Stream]: ...
 
     def save(self, draft: Draft, by: Provenance) -> int:
         """The position of the last event. Raises Raced; nothing is recorded then."""
+
+    def save_all(self, entries: Sequence[Entry]) -> list[int]:
+        """The same for several commands in one commit, all or nothing; no stream may be in two of them."""
+
+    def answered_all(self, requests: Sequence[Request]) -> dict[bytes, Answered]:
+        """What the requests that were answered before were answered, by their keys."""
+
+    def note(self, request: Request, answer_id: str, position: int) -> Answered:
+        """Note the answer to a request that recorded nothing; what was noted first stays and is returned."""
 
     def holder(self, key: bytes) -> UUID | None: ...
 
@@ -69,8 +87,14 @@ class Log(Protocol):
 
     def position_of(self, stream: UUID, version: int) -> int: ...
 
+    def position_by(self, stream: UUID, topic: str, correlation: str | None) -> int | None:
+        """The position of the event of that name in a stream that belongs to ``correlation``."""
+
     def states_at(self, positions: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
         """The content of the events at these positions."""
+
+    def devices_at(self, positions: Sequence[int]) -> Mapping[int, str]:
+        """The devices of the check-ins at these positions that nobody did on the visitor's behalf; keyed hashes."""
 
     def correlated(self, correlation: str, after: int, until: int, limit: int) -> Sequence[Fact]:
         """The next events at positions in ``(after, until]`` that belong to ``correlation``, at most ``limit``."""
@@ -85,6 +109,9 @@ class Log(Protocol):
 class Vault(Protocol):
     def identity_key(self, identity: Identity) -> bytes:
         """A keyed hash: equal identities give equal keys, a key tells nothing without the master key."""
+
+    def pseudonym(self, kind: str, *parts: str) -> bytes:
+        """A keyed hash of 16 bytes; ``kind`` (at most 16 letters) keeps the kinds apart."""
 
     def new_secret(self, subject: UUID) -> Secret: ...
 

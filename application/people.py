@@ -1,13 +1,20 @@
 """People: registered with the first fact about them, named by identity or by ``id:PERSON_ID``."""
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID, uuid4
 
 from application.log import Draft, Key, Log, Recorded, Vault, settled
 from application.provenance import LOCAL, Provenance
-from domain.errors import Conflict, Malformed, Unknown
+from domain.errors import Conflict, Forbidden, Malformed, Unknown
 from domain.people import Identity, Person, parse_identity
 from domain.times import Seconds
+
+Description = Mapping[str, str]
+"""What is known of a person beside identities: ``name``, ``birth_date``, ``phone``."""
+
+DESCRIPTION = "description"
+"""The sealed field of a person's description."""
 
 IDENTITY = "identity"
 """The sealed field of a person's identities."""
@@ -25,14 +32,32 @@ class People:
             return _person_id(name)
         return self.log.holder(self.vault.identity_key(parse_identity(name)))
 
+    def find_known(self, names: Iterable[str]) -> dict[str, UUID]:
+        """Those who are known, by the names that they are called here. Raises Malformed."""
+        wanted = set(names)
+        ids = {name: _person_id(name) for name in wanted if name.startswith("id:")}
+        known = self.log.load_many(Person, ids.values()) if ids else {}
+        keys = {name: self.key(name) for name in wanted - ids.keys()}
+        holders = self.log.holders(list(keys.values())) if keys else {}
+        return {name: person for name, person in ids.items() if person in known} | {
+            name: holders[key] for name, key in keys.items() if key in holders
+        }
+
+    def key(self, name: str) -> bytes:
+        """What is unique about an identity; of an id, which nobody else is called, its bytes. Raises Malformed."""
+        if name.startswith("id:"):
+            return _person_id(name).bytes
+        return self.vault.identity_key(parse_identity(name))
+
     def find_or_draft(self, name: str, draft: Draft) -> UUID:
         """The person of that name, registered in ``draft`` when unknown. Raises Malformed, and Unknown for an id."""
-        person = self.find(name)
+        return self.find_known([name]).get(name) or self.draft_named(name, draft)
+
+    def draft_named(self, name: str, draft: Draft) -> UUID:
+        """A person who is not known by that name yet. Raises Unknown for an id."""
         if name.startswith("id:"):
-            if person is None or self.log.load(Person, person) is None:
-                raise Unknown("there is no person with that id")
-            return person
-        return person or self.draft(parse_identity(name), draft)
+            raise Unknown("there is no person with that id")
+        return self.draft(parse_identity(name), draft)
 
     def draft(self, identity: Identity, draft: Draft) -> UUID:
         person_id = uuid4()
@@ -75,6 +100,37 @@ class People:
                 names[person_id] = self.vault.open(secrets[person_id], IDENTITY, sealed)
         return names
 
+    def identify_further(self, person: UUID, identities: Iterable[str], draft: Draft, known: Person | None) -> None:
+        """Add identities that nobody has to ``draft``; ``known`` is the person as in the log, None for one drafted."""
+        for identity in map(parse_identity, identities):
+            sealed = self.seal_note(person, IDENTITY, str(identity), draft)
+            if sealed is not None:
+                _drafted(person, draft, known).identify(identity.scheme, sealed, self.now())
+                draft.keys.append(Key(self.vault.identity_key(identity), person.bytes))
+
+    def describe(self, person: UUID, description: Description, draft: Draft, known: Person | None) -> None:
+        """Add to ``draft`` what is told of a person beside identities, unless it is known; ``known`` as above."""
+        told = json.dumps(description, ensure_ascii=False, sort_keys=True)
+        if known is not None and known.description is not None and self._opened(known, known.description) == told:
+            return
+        sealed = self.seal_note(person, DESCRIPTION, told, draft)
+        if sealed is not None:
+            _drafted(person, draft, known).describe(sealed, self.now())
+
+    def _opened(self, person: Person, sealed: str) -> str | None:
+        secret = self.vault.secrets([person.id]).get(person.id)
+        return None if secret is None else self.vault.open(secret, DESCRIPTION, sealed)
+
+    def descriptions(self, people: Iterable[UUID]) -> dict[UUID, Description]:
+        """What is known of each beside identities; those of whom nothing is known are missing."""
+        wanted = list(people)
+        secrets = self.vault.secrets(wanted)
+        return {
+            person_id: json.loads(self.vault.open(secrets[person_id], DESCRIPTION, person.description))
+            for person_id, person in self.log.load_many(Person, wanted).items()
+            if person_id in secrets and person.description is not None
+        }
+
     def seal_note(self, person: UUID, field: str, note: str | None, draft: Draft) -> str | None:
         """Free text about a person may hold anything: sealed with the person's key."""
         if note is None:
@@ -82,6 +138,45 @@ class People:
         drafted = {secret.subject: secret for secret in draft.secrets}
         secret = drafted.get(person) or self.vault.secrets([person]).get(person)
         return None if secret is None else self.vault.seal(secret, field, note)
+
+
+def _drafted(person: UUID, draft: Draft, known: Person | None) -> Person:
+    """The person with what is pending in ``draft``, who is in it from now on."""
+    found = next((s for s in draft.streams if isinstance(s, Person) and s.id == person), known)
+    assert found is not None  # noqa: S101 # a person is in the log or in the draft
+    if found not in draft.streams:
+        draft.streams.append(found)
+    return found
+
+
+class UnnamedPeople(People):
+    """People for those who may not know who they are: shown as ``id:…``, and asked about by it only."""
+
+    def find(self, name: str) -> UUID | None:
+        return super().find(_only_id(name))
+
+    def key(self, name: str) -> bytes:
+        return super().key(_only_id(name))
+
+    def identities(self, people: Iterable[UUID]) -> dict[UUID, str]:
+        return {person: f"id:{person}" for person in people}
+
+    def descriptions(self, people: Iterable[UUID]) -> dict[UUID, Description]:  # noqa: ARG002 # nothing is told of anybody
+        return {}
+
+
+def _only_id(name: str) -> str:
+    if not name.startswith("id:"):
+        raise Forbidden("this key may name people by id: only")
+    return name
+
+
+def check_name(name: str) -> None:
+    """Raises Malformed."""
+    if name.startswith("id:"):
+        _person_id(name)
+    else:
+        parse_identity(name)
 
 
 def _person_id(name: str) -> UUID:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from types import EllipsisType
-from uuid import UUID, uuid4
 
-from application.log import Draft, Key, Log, Recorded, settled, unique_key
+from application.log import Draft, Log, Recorded, settled
 from application.people import People
 from application.provenance import LOCAL, Provenance
-from application.venues import Venues
-from domain.errors import Conflict, Unknown
+from application.scans import AnyScan, CheckIn, CheckOut, Scans
+from application.visit_keys import visit_stream
+from domain.errors import TruyvetError, Unknown
 from domain.times import Seconds
 from domain.visits import Visit, parse_visit_id
 
@@ -17,10 +17,10 @@ REASON = "reason"
 
 
 class Visits:
-    def __init__(self, log: Log, people: People, venues: Venues, now: Callable[[], Seconds]) -> None:
+    def __init__(self, log: Log, people: People, scans: Scans, now: Callable[[], Seconds]) -> None:
         self.log = log
         self.people = people
-        self.venues = venues
+        self.scans = scans
         self.now = now
 
     def check_in(
@@ -37,52 +37,16 @@ class Visits:
 
         Raises Conflict when the id, or the triple of person, venue and check-in, was recorded otherwise.
         """
-        fresh_id = uuid4().hex
-        return self._check_in(person, venue, at, check_out, visit_id, fresh_id, by)
+        return self.scan(CheckIn(person, venue, at, check_out, visit_id, by=by))
 
-    @settled
-    def _check_in(
-        self,
-        person: str,
-        venue: str,
-        at: Seconds | None,
-        check_out: Seconds | None,
-        visit_id: str | None,
-        fresh_id: str,
-        by: Provenance,
-    ) -> Recorded:
-        named = None if visit_id is None else self.log.load(Visit, visit_stream(parse_visit_id(visit_id)))
-        draft = Draft()
-        person_id = self.people.find_or_draft(person, draft)
-        venue_id = self.venues.find(venue)
-        if venue_id is None:
-            raise Unknown("there is no venue with that code or id")
-        check_in = self.now() if at is None else at
-        triple = triple_key(person_id, venue_id, check_in)
-        existing = named or self._holder(triple)
-        if existing is not None:
-            refuse_another(existing, visit_id, person_id, venue_id)
-            return self._take_again(existing, existing.first_check_in if at is None else at, check_out, by)
-        chosen = visit_id or fresh_id
-        stream = visit_stream(chosen)
-        draft.streams.append(Visit.begin(stream, chosen, person_id, venue_id, check_in, check_out, self.now()))
-        draft.keys.append(Key(triple, stream.bytes))
-        return Recorded(chosen, self.log.save(draft, by))
-
-    def _holder(self, triple: bytes) -> Visit | None:
-        stream = self.log.holder(triple)
-        return None if stream is None else self.log.load(Visit, stream)
-
-    def _take_again(self, visit: Visit, check_in: Seconds, check_out: Seconds | None, by: Provenance) -> Recorded:
-        if visit.take(check_in, check_out, self.now()):
-            return Recorded(visit.visit_id, self.log.save(Draft([visit]), by))
-        return Recorded(visit.visit_id, self.log.position_of(visit.id, 1))
-
-    @settled
     def check_out(self, visit_id: str, at: Seconds | None = None, by: Provenance = LOCAL) -> Recorded:
-        visit = self.get(visit_id)
-        visit.end(self.now() if at is None else at, self.now())
-        return self._save(visit, Draft([visit]), by)
+        return self.scan(CheckOut(visit_id, at, by=by))
+
+    def scan(self, scan: AnyScan) -> Recorded:
+        (answer,) = self.scans.record([scan])
+        if isinstance(answer, TruyvetError):
+            raise answer
+        return answer
 
     @settled
     def correct(
@@ -122,21 +86,3 @@ class Visits:
         if not visit.pending_events:
             return Recorded(visit.visit_id, self.log.position_of(visit.id, visit.version))
         return Recorded(visit.visit_id, self.log.save(draft, by))
-
-
-def visit_stream(visit_id: str) -> UUID:
-    """The stream of a visit follows from its id, so that the id is unique without a key of its own."""
-    return UUID(bytes=unique_key("visit", visit_id))
-
-
-def triple_key(person: UUID | str, venue: UUID | str, check_in: Seconds) -> bytes:
-    """The key of a visit's triple; people and venues as UUIDs or as their text."""
-    return unique_key("triple", str(person), str(venue), str(check_in))
-
-
-def refuse_another(existing: Visit, visit_id: str | None, person: UUID, venue: UUID) -> None:
-    """Raises Conflict when what came in names another visit than the one that holds its id or triple."""
-    if visit_id not in (None, existing.visit_id):
-        raise Conflict("that person, venue and check-in are recorded under another visit_id")
-    if (existing.person, existing.venue) != (person, venue):
-        raise Conflict("that visit_id belongs to another visit")

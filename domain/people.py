@@ -86,8 +86,18 @@ class Person(BaseAggregate[UUID]):
         def apply(self, person: "Person") -> None:
             person.identities.append((self.scheme, self.sealed))
 
+    class Described(Event):
+        """``sealed`` is what is known of the person beside identities, a JSON object of texts."""
+
+        TOPIC = "Person.Described"
+        sealed: str
+
+        def apply(self, person: "Person") -> None:
+            person.description = self.sealed
+
     def __init__(self, scheme: str, sealed: str) -> None:
         self.identities = [(scheme, sealed)]
+        self.description: str | None = None
 
     @classmethod
     def register(cls, person_id: UUID, scheme: str, sealed: str, at: Seconds) -> "Person":
@@ -98,6 +108,9 @@ class Person(BaseAggregate[UUID]):
         if len(self.identities) >= _MOST_IDENTITIES:
             raise Refused(f"a person has at most {_MOST_IDENTITIES} identities")
         self.trigger_event(self.Identified, timestamp=to_datetime(at), scheme=scheme, sealed=sealed)
+
+    def describe(self, sealed: str, at: Seconds) -> None:
+        self.trigger_event(self.Described, timestamp=to_datetime(at), sealed=sealed)
 
 
 _MOST_IDENTITIES = 32

@@ -4,6 +4,7 @@ Every event repeats person, venue and the times that it leaves standing, so that
 """
 
 import re
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -13,6 +14,10 @@ from domain.errors import Conflict, Malformed, Refused
 from domain.times import Seconds, parse_instant, to_datetime, to_text
 
 CLOCK_TOLERANCE: Final[Seconds] = 5 * 60
+LARGEST_CLOCK_ERROR: Final[Seconds] = 366 * 24 * 3600
+
+ASSURANCES: Final = ("none", "phone", "one_time_code", "document")
+"""How sure it is who came: as they said, by a phone that was seen, by a code sent to it, by a document."""
 
 _VISIT_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
 
@@ -35,6 +40,19 @@ def check_times(check_in: Seconds, check_out: Seconds | None, now: Seconds) -> N
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How a check-in was taken down.
+
+    ``clock_error_seconds`` is what the scanning device's clock was ahead of true time, as estimated: the check-in is the
+    device's time less this. ``device`` is a keyed hash of the device's id.
+    """
+
+    assurance: str | None = None
+    clock_error_seconds: Seconds | None = None
+    device: str | None = None
+
+
 class Visit(BaseAggregate[UUID]):
     TOPIC = "Visit"
 
@@ -50,6 +68,9 @@ class Visit(BaseAggregate[UUID]):
         venue: str
         check_in: str
         check_out: str | None
+        assurance: str | None = None
+        clock_error_seconds: Seconds | None = None
+        device: str | None = None
 
     class CheckedOut(Event):
         TOPIC = "Visit.CheckedOut"
@@ -58,6 +79,7 @@ class Visit(BaseAggregate[UUID]):
         venue: str
         check_in: str
         check_out: str
+        clock_error_seconds: Seconds | None = None
 
         def apply(self, visit: "Visit") -> None:
             visit.check_out = parse_instant(self.check_out)
@@ -94,13 +116,24 @@ class Visit(BaseAggregate[UUID]):
         def apply(self, visit: "Visit") -> None:
             visit.retracted = True
 
-    def __init__(self, visit_id: str, person: str, venue: str, check_in: str, check_out: str | None) -> None:
+    def __init__(
+        self,
+        visit_id: str,
+        person: str,
+        venue: str,
+        check_in: str,
+        check_out: str | None,
+        assurance: str | None,
+        clock_error_seconds: Seconds | None,
+        device: str | None,
+    ) -> None:
         self.visit_id = visit_id
         self.person = UUID(person)
         self.venue = UUID(venue)
         self.check_in = parse_instant(check_in)
         self.check_out = parse_instant(check_out) if check_out else None
         self.first_check_in = self.check_in
+        self.scan = Scan(assurance, clock_error_seconds, device)
         self.accepted: set[tuple[Seconds, Seconds | None]] = {(self.check_in, self.check_out)}
         self.retracted = False
 
@@ -114,8 +147,10 @@ class Visit(BaseAggregate[UUID]):
         check_in: Seconds,
         check_out: Seconds | None,
         now: Seconds,
+        scan: Scan = Scan(),  # noqa: B008 # frozen
     ) -> "Visit":
         check_times(check_in, check_out, now)
+        _check_scan(scan)
         return cls._create(
             cls.CheckedIn,
             id=stream,
@@ -125,7 +160,16 @@ class Visit(BaseAggregate[UUID]):
             venue=str(venue),
             check_in=to_text(check_in),
             check_out=_text(check_out),
+            assurance=scan.assurance,
+            clock_error_seconds=scan.clock_error_seconds,
+            device=scan.device,
         )
+
+    @property
+    def device_check_in(self) -> Seconds | None:
+        """The first check-in as the scanning device's clock showed it; None where nothing is known of the clock."""
+        error = self.scan.clock_error_seconds
+        return None if error is None else self.first_check_in + error
 
     def take(self, check_in: Seconds, check_out: Seconds | None, now: Seconds) -> bool:
         """The same visit came in again: True when it supplied the missing check-out, False for a duplicate.
@@ -138,7 +182,7 @@ class Visit(BaseAggregate[UUID]):
             raise Conflict("the visit is already recorded with other times")
         return self.end(check_out, now)
 
-    def end(self, check_out: Seconds, now: Seconds) -> bool:
+    def end(self, check_out: Seconds, now: Seconds, clock_error_seconds: Seconds | None = None) -> bool:
         """True when the check-out was recorded, False when this very one was known.
 
         Raises Conflict for another check-out than the known one, Refused for a retracted visit.
@@ -151,7 +195,7 @@ class Visit(BaseAggregate[UUID]):
         check_times(self.check_in, check_out, now)
         self.trigger_event(
             self.CheckedOut, timestamp=to_datetime(check_out), **self._names(),
-            check_in=to_text(self.check_in), check_out=to_text(check_out),
+            check_in=to_text(self.check_in), check_out=to_text(check_out), clock_error_seconds=clock_error_seconds,
         )  # fmt: skip
         return True
 
@@ -186,6 +230,17 @@ class Visit(BaseAggregate[UUID]):
     def _refuse_when_retracted(self) -> None:
         if self.retracted:
             raise Refused("the visit was retracted")
+
+
+def check_clock_error(seconds: Seconds | None) -> None:
+    if seconds is not None and abs(seconds) > LARGEST_CLOCK_ERROR:
+        raise Refused("a clock that is wrong by more than a year tells no time")
+
+
+def _check_scan(scan: Scan) -> None:
+    if scan.assurance not in (None, *ASSURANCES):
+        raise Malformed(f"the assurance of an identity is one of {', '.join(ASSURANCES)}")
+    check_clock_error(scan.clock_error_seconds)
 
 
 def _text(instant: Seconds | None) -> str | None:

@@ -1,10 +1,13 @@
 """One pool of connections to PostgreSQL, and the schema, which only migrations change."""
 
 import hashlib
+import select
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 import psycopg
 from eventsourcing.postgres import ConnectionPool, PostgresDatastore
@@ -16,6 +19,9 @@ from domain.errors import Unavailable
 LOCK_TIMEOUT_SECONDS = 30
 POOL_TIMEOUT_SECONDS = 5
 """So long a request waits for a connection, and so long the pool goes on trying to have one for it."""
+
+_MOMENT_SECONDS = 1.0
+_LAST_USED: Final[WeakKeyDictionary[Connection[DictRow], float]] = WeakKeyDictionary()
 
 _MIGRATING = 7_479_001  # any fixed number: the advisory lock that migrations hold
 _MIGRATIONS_TABLE = """
@@ -43,7 +49,7 @@ class Database(PostgresDatastore):
             max_size=most,
             open=False,
             configure=self.after_connect_func(),
-            check=ConnectionPool.check_connection,
+            check=_check_unless_just_used,
             timeout=POOL_TIMEOUT_SECONDS,
             reconnect_timeout=POOL_TIMEOUT_SECONDS,
         )
@@ -53,6 +59,21 @@ class Database(PostgresDatastore):
         """A connection of its own, for what outlives a transaction: LISTEN, advisory locks."""
         with psycopg.connect(self.conninfo, row_factory=dict_row, autocommit=True) as connection:
             yield connection
+
+
+def _check_unless_just_used(connection: Connection[DictRow]) -> None:
+    """One that was in use a moment ago is asked only if it has something to say, as its end would be: in a rush, asking
+    is half of the work."""
+    last = _LAST_USED.get(connection, 0.0)
+    _LAST_USED[connection] = now = time.monotonic()
+    if now - last > _MOMENT_SECONDS or _is_readable(connection.fileno()):
+        ConnectionPool.check_connection(connection)
+
+
+def _is_readable(socket: int) -> bool:
+    waiting = select.poll()
+    waiting.register(socket, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 class Migration(NamedTuple):

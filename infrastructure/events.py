@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import InterfaceError, OperationalError, StoredEvent, Tracking
@@ -61,6 +61,14 @@ def copy_provenance(provenance: Provenance) -> bytes:
     ))  # fmt: skip
 
 
+class Answer(NamedTuple):
+    """A request that is answered with ``id`` and the position of the ``rows``-th event of an append."""
+
+    request: Request
+    id: str | None
+    rows: int
+
+
 class EventRecorder(PostgresProcessRecorder):
     """Raises the library's IntegrityError when a key or a place in a stream is taken."""
 
@@ -75,16 +83,14 @@ class EventRecorder(PostgresProcessRecorder):
     @retry((InterfaceError, OperationalError), max_attempts=2, wait=0.1)
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> list[int]:
         """The library's way in; what ``append`` takes and ``provenance`` may come along."""
-        by: Provenance = kwargs.get("provenance", LOCAL)
-        provenance = copy_provenance(by)
+        provenance = copy_provenance(kwargs.get("provenance", LOCAL))
         rows = [
             copy_row(_uuid(e.originator_id).bytes, e.originator_version, e.topic.encode(), e.state, provenance)
             for e in stored_events
         ]
         appended = self.append(
-            rows, keys=kwargs.get("keys", ()), secrets=kwargs.get("secrets", ()), tracking=kwargs.get("tracking"),
-            request=by.request, answer_id=kwargs.get("answer_id"),
-        )  # fmt: skip
+            rows, keys=kwargs.get("keys", ()), secrets=kwargs.get("secrets", ()), tracking=kwargs.get("tracking")
+        )
         return list(range(appended.first, appended.last + 1)) if appended else []
 
     def append(
@@ -94,13 +100,9 @@ class EventRecorder(PostgresProcessRecorder):
         keys: Iterable[Key] = (),
         secrets: Iterable[Secret] = (),
         tracking: Tracking | None = None,
-        request: Request | None = None,
-        answer_id: str | None = None,
+        answers: Sequence[Answer] = (),
     ) -> Appended | None:
-        """Append rows of ``copy_row`` with their keys, all or nothing; None when there were no rows.
-
-        A ``request`` is noted as answered with ``answer_id`` and the last position.
-        """
+        """Append rows of ``copy_row`` with their keys, all or nothing; None when there were no rows."""
         with self.datastore.transaction(commit=True) as cursor:
             if tracking is not None:
                 self._insert_tracking(cursor, tracking)
@@ -109,11 +111,7 @@ class EventRecorder(PostgresProcessRecorder):
             if not rows:
                 return None
             appended = self._take_positions(cursor, len(rows))
-            if request is not None:
-                cursor.execute(
-                    "INSERT INTO requests (key, fingerprint, answer_id, position) VALUES (%s, %s, %s, %s)",
-                    [request.key, request.fingerprint, answer_id, appended.last],
-                )
+            _insert_answers(cursor, answers, appended)
             self._copy(cursor, rows, appended)
             self._notify_channel(cursor)
         return appended
@@ -159,6 +157,18 @@ def _insert_secrets(cursor: Cursor[DictRow], secrets: Iterable[Secret]) -> None:
         cursor.execute(
             "INSERT INTO vault SELECT * FROM unnest(%b::uuid[], %b::bytea[])",
             [[secret.subject for secret in ordered], [secret.wrapped_key for secret in ordered]],
+        )
+
+
+def _insert_answers(cursor: Cursor[DictRow], answers: Sequence[Answer], appended: Appended) -> None:
+    ordered = sorted(answers, key=lambda answer: answer.request.key)
+    if ordered:
+        cursor.executemany(
+            b"INSERT INTO requests (key, fingerprint, answer_id, position) VALUES (%s, %s, %s, %s)",
+            [
+                (answer.request.key, answer.request.fingerprint, answer.id, appended.first + answer.rows - 1)
+                for answer in ordered
+            ],
         )
 
 

@@ -16,7 +16,7 @@ from application.log import Secret
 from application.people import IDENTITY
 from application.quarantines import since_key
 from application.venues import code_key
-from application.visits import triple_key
+from application.visit_keys import triple_keys
 from domain.errors import Unavailable
 from domain.people import Identity, Person
 from domain.quarantines import Quarantine
@@ -114,7 +114,8 @@ def _keys(vault: SealedVault, secrets: dict[UUID, Secret], event: Placed) -> lis
 
 def _plain_keys(topic: str, state: dict[str, Any]) -> list[bytes]:
     if topic == Visit.CheckedIn.TOPIC:
-        return [triple_key(state["person"], state["venue"], parse_instant(state["check_in"]))]
+        check_in, clock_error = parse_instant(state["check_in"]), state.get("clock_error_seconds")
+        return triple_keys(state["person"], state["venue"], check_in, clock_error)
     if topic == Quarantine.Assigned.TOPIC:
         return [since_key(UUID(state["person"]), parse_instant(state["since"]))]
     return [] if state["code"] is None else [code_key(state["code"])]

@@ -9,15 +9,16 @@ from operator import attrgetter
 from typing import Any, cast
 from uuid import UUID
 
-from eventsourcing.persistence import IntegrityError, StoredEvent
+from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError, StoredEvent
+from eventsourcing.utils import retry
 from psycopg.rows import class_row, scalar_row
 
-from application.log import Draft, Fact, Raced, Stream
+from application.log import Draft, Entry, Fact, Key, Raced, Secret, Stream
 from application.provenance import Answered, Provenance, Repeated, Request
 from domain.quarantines import Quarantine
 from domain.visits import Visit
 from infrastructure.database import Database
-from infrastructure.events import EventRecorder
+from infrastructure.events import Answer, Appended, EventRecorder, copy_provenance, copy_row
 from infrastructure.graph import LoggedEvent
 from infrastructure.mapper import EventMapper
 
@@ -71,8 +72,8 @@ class EventLog:
     def load(self, kind: type[Stream], stream: UUID, as_of: int | None = None) -> Stream | None:
         return self._load(kind, [stream], as_of).get(stream)
 
-    def load_many(self, kind: type[Stream], streams: Iterable[UUID]) -> dict[UUID, Stream]:
-        return self._load(kind, list(streams), None)
+    def load_many(self, kind: type[Stream], streams: Iterable[UUID], as_of: int | None = None) -> dict[UUID, Stream]:
+        return self._load(kind, list(streams), as_of)
 
     def _load(self, kind: type[Stream], streams: list[UUID], as_of: int | None) -> dict[UUID, Stream]:
         with (
@@ -99,29 +100,62 @@ class EventLog:
         return aggregate if isinstance(aggregate, kind) else None
 
     def save(self, draft: Draft, by: Provenance) -> int:
-        events = [event for stream in draft.streams for event in stream.collect_events()]
-        stored = [self.mapper.to_stored_event(event) for event in events]
         try:
-            positions = self.recorder.insert_events(
-                stored, provenance=by, keys=draft.keys, secrets=draft.secrets, answer_id=_answer_id(draft)
-            )
-        except IntegrityError as error:
+            return self.save_all([Entry(draft, by)])[0]
+        except Raced as raced:
             answered = None if by.request is None else self.answered(by.request)
             if answered is not None:
-                raise Repeated(answered) from error
+                raise Repeated(answered) from raced
+            raise
+
+    def save_all(self, entries: Sequence[Entry]) -> list[int]:
+        rows: list[bytes] = []
+        answers: list[Answer] = []
+        counts: list[int] = []
+        for draft, by in entries:
+            rows += self._rows(draft, by)
+            counts.append(len(rows))
+            if by.request is not None:
+                answers.append(Answer(by.request, _answer_id(draft), len(rows)))
+        keys = [key for entry in entries for key in entry.draft.keys]
+        secrets = [secret for entry in entries for secret in entry.draft.secrets]
+        try:
+            appended = self._append(rows, keys, secrets, answers)
+        except IntegrityError as error:
             raise Raced(str(error)) from error
-        return cast("int", positions[-1])
+        assert appended is not None  # noqa: S101 # an entry records something
+        return [appended.first + count - 1 for count in counts]
+
+    def _rows(self, draft: Draft, by: Provenance) -> list[bytes]:
+        provenance = copy_provenance(by)
+        rows = []
+        for stream in draft.streams:
+            for event in map(self.mapper.to_stored_event, stream.collect_events()):
+                topic = event.topic.encode()
+                rows.append(copy_row(stream.id.bytes, event.originator_version, topic, event.state, provenance))
+        return rows
+
+    @retry((InterfaceError, OperationalError), max_attempts=2, wait=0.1)
+    def _append(
+        self, rows: list[bytes], keys: list[Key], secrets: list[Secret], answers: list[Answer]
+    ) -> Appended | None:
+        """Once more when the connection broke: what was recorded nevertheless shows as a conflict, and is read back."""
+        return self.recorder.append(rows, keys=keys, secrets=secrets, answers=answers)
 
     def answered(self, request: Request) -> Answered | None:
         """What a request of that key was answered; None for a new one."""
+        return self.answered_all([request]).get(request.key)
+
+    def answered_all(self, requests: Sequence[Request]) -> dict[bytes, Answered]:
         with self.database.get_connection() as connection:
-            row = connection.execute(
-                "SELECT fingerprint, answer_id, position FROM requests WHERE key = %s", [request.key], binary=True
-            ).fetchone()
-        return None if row is None else Answered(row["fingerprint"], row["answer_id"], row["position"])
+            rows = connection.execute(
+                "SELECT key, fingerprint, answer_id, position FROM requests WHERE key = ANY(%b)",
+                [[request.key for request in requests]],
+                binary=True,
+            )
+            return {row["key"]: Answered(row["fingerprint"], row["answer_id"], row["position"]) for row in rows}
 
     def note(self, request: Request, answer_id: str, position: int) -> Answered:
-        """Note the answer to a request that recorded nothing; what was noted first stays and is returned."""
         with self.database.transaction(commit=True) as cursor:
             cursor.execute(
                 "INSERT INTO requests (key, fingerprint, answer_id, position) VALUES (%s, %s, %s, %s) "
@@ -149,6 +183,14 @@ class EventLog:
             ),
         )  # fmt: skip
 
+    def position_by(self, stream: UUID, topic: str, correlation: str | None) -> int | None:
+        position = self._scalar(
+            "SELECT notification_id FROM events WHERE originator_id = %s AND topic = %s AND correlation = %s "
+            "ORDER BY originator_version LIMIT 1",
+            stream, topic, correlation,
+        )  # fmt: skip
+        return cast("int | None", position)
+
     def states_at(self, positions: Sequence[int]) -> dict[int, dict[str, Any]]:
         """The content of the events at these positions."""
         with self.database.get_connection() as connection:
@@ -158,6 +200,16 @@ class EventLog:
                 binary=True,
             )
             return {row["notification_id"]: json.loads(row["state"]) for row in rows}
+
+    def devices_at(self, positions: Sequence[int]) -> dict[int, str]:
+        with self.database.get_connection() as connection:
+            rows = connection.execute(
+                "SELECT notification_id, convert_from(state, 'UTF8')::jsonb ->> 'device' AS device FROM events "
+                "WHERE notification_id = ANY(%b) AND on_behalf_of IS NULL AND position('\"device\":'::bytea IN state) > 0",
+                [list(positions)],
+                binary=True,
+            )
+            return {row["notification_id"]: row["device"] for row in rows}
 
     def correlated(self, correlation: str, after: int, until: int, limit: int) -> list[Fact]:
         """The next events at positions in ``(after, until]`` that belong to ``correlation``, at most ``limit``."""
@@ -179,6 +231,12 @@ class EventLog:
 
     def log_id(self) -> str:
         return str(self._scalar("SELECT log_id FROM log_head"))
+
+    def recorded_at(self, position: int) -> datetime:
+        """When the event at that position was recorded."""
+        return cast(
+            "datetime", self._scalar("SELECT recorded_at FROM events WHERE notification_id = %s", position)
+        )
 
     def position_at(self, microseconds: int) -> int:
         """By halving: positions have no gaps and recorded_at never decreases along them."""

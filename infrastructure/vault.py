@@ -36,6 +36,10 @@ class SealedVault:
     def identity_key(self, identity: Identity) -> bytes:
         return hashlib.blake2b(str(identity).encode(), digest_size=16, key=self._index, person=b"identity").digest()
 
+    def pseudonym(self, kind: str, *parts: str) -> bytes:
+        said = "\n".join(parts).encode()
+        return hashlib.blake2b(said, digest_size=16, key=self._index, person=kind.encode()).digest()
+
     def fingerprint(self, said: bytes) -> bytes:
         """A keyed hash of what a request says, which may name people."""
         return hashlib.blake2b(said, digest_size=32, key=self._index, person=b"request").digest()

@@ -15,7 +15,7 @@ from psycopg import Connection
 from psycopg.rows import DictRow, scalar_row, tuple_row
 
 from application.quarantines import quarantine_stream
-from application.visits import triple_key, visit_stream
+from application.visit_keys import triple_key, visit_stream
 from domain.errors import Malformed, TruyvetError
 from domain.quarantines import Quarantine
 from domain.times import parse_instant
@@ -227,7 +227,7 @@ def _apply(mapper: EventMapper, events: list[Placed]) -> None:
         if event is events[0]:
             repeated = {name: value for name, value in vars(content).items() if name in _REPEATED}
         told = vars(content)
-        belongs = event.topic.startswith(kind) and all(told[name] == value for name, value in repeated.items())
+        belongs = event.topic.startswith(kind) and all(told.get(name, value) == value for name, value in repeated.items())
         if not belongs or not _is_named_after(aggregate, event):
             raise Undecodable(event.position, event.topic, "it belongs to another stream")
 

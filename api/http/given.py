@@ -1,6 +1,7 @@
 """What routes are given: the application, who records, and writes that are answered once."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -9,22 +10,28 @@ from typing import Annotated, Any, Final, cast
 from fastapi import Depends, Header, Request
 
 from api.app import Truyvet
+from api.http.access import allowed
+from application.callers import Caller
 from application.log import Recorded
 from application.provenance import Answered, Provenance, Repeated
 from application.provenance import Request as KeyedRequest
 from domain.errors import Conflict, Malformed, TruyvetError
 
-ACTOR: Final = "local"
-
 
 async def _truyvet(request: Request) -> Truyvet:
-    return cast("Truyvet", request.app.state.truyvet)
+    """As the caller may see it: people are named only to those who may know them."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    sees_identities = caller is not None and caller.sees_identities
+    return cast("Truyvet", request.app.state.truyvet if sees_identities else request.app.state.unnamed)
 
 
 async def _by(request: Request) -> Provenance:
     """Marked as a request, so that nobody's X-Request-Id makes a fact part of an import."""
-    return Provenance(actor=ACTOR, correlation=f"request:{request.state.request_id}")
+    caller: Caller = request.state.caller
+    return Provenance(actor=caller.actor, correlation=f"request:{request.state.request_id}")
 
+
+_IDEMPOTENCY_KEY: Final = r"^[ -~]{1,128}$"
 
 App = Annotated[Truyvet, Depends(_truyvet)]
 By = Annotated[Provenance, Depends(_by)]
@@ -35,12 +42,18 @@ class Once:
     """A write, answered once for each Idempotency-Key; without one it is simply done."""
 
     truyvet: Truyvet
+    who: Caller
     by: Provenance
     key: bytes | None
     """The hash of actor, route, path and Idempotency-Key."""
     place: str
     """Method and path."""
     body: bytes
+
+    @property
+    def provenance(self) -> Provenance:
+        """Whose request it is, for commands that look the request up themselves."""
+        return self.by if self.key is None else replace(self.by, request=self._request(self.key))
 
     def record(
         self, command: Callable[[Provenance], Recorded], id_of: Callable[[str], Any] = str, *, in_parts: bool = False
@@ -52,13 +65,14 @@ class Once:
         """
         if self.key is None:
             return command(self.by)
-        request = KeyedRequest(
-            self.key, self.truyvet.vault.fingerprint(f"{self.place}\n{_canonical(self.body)}".encode())
-        )
+        request = self._request(self.key)
         answered = self.truyvet.log.answered(request) or self._run(command, request, in_parts)
         if answered.fingerprint != request.fingerprint:
             raise Conflict("that Idempotency-Key came with another request before")
         return Recorded(id_of(str(answered.id)), answered.position)
+
+    def _request(self, key: bytes) -> KeyedRequest:
+        return KeyedRequest(key, self.truyvet.vault.fingerprint(f"{self.place}\n{_canonical(self.body)}".encode()))
 
     def _run(self, command: Callable[[Provenance], Recorded], request: KeyedRequest, in_parts: bool) -> Answered:
         try:
@@ -78,29 +92,38 @@ def _canonical(body: bytes) -> str:
     return json.dumps(json.loads(body or b"{}"), sort_keys=True)
 
 
-async def _once(
+async def once_of(
     request: Request,
-    truyvet: App,
-    by: By,
     idempotency_key: Annotated[
         str | None,
         Header(
-            pattern=r"^[ -~]{1,128}$",
+            pattern=_IDEMPOTENCY_KEY,
             description="The same again, with the same key, gives the same answer and records nothing, whatever "
             "happened since; another body with it 409",
         ),
     ] = None,
 ) -> Once:
-    path = request.scope["path"]
+    """Raises Malformed for a key that is none."""
+    if idempotency_key is not None and not re.fullmatch(_IDEMPOTENCY_KEY, idempotency_key):
+        raise Malformed("an Idempotency-Key has 1 to 128 printable ASCII characters")
+    truyvet, by, path = await _truyvet(request), await _by(request), request.scope["path"]
     key = None
     if idempotency_key is not None:
         parts = (by.actor, request.scope["route"].path, path, idempotency_key)
         key = blake2b(json.dumps(parts).encode(), digest_size=32).digest()
-    return Once(truyvet, by, key, f"{request.method} {path}", await request.body())
+    return Once(truyvet, request.state.caller, by, key, f"{request.method} {path}", await request.body())
+
+
+async def admitted(request: Request) -> None:
+    """What every route but health asks first. Raises Forbidden, Unknown or Malformed."""
+    await allowed(request)
+    await only_known_parameters(request)
 
 
 async def only_known_parameters(request: Request) -> None:
     """What the OpenAPI document does not name is refused: a misspelt minimum must not be a silent default."""
+    if not request.scope["query_string"]:
+        return
     documented: dict[str, Any] = request.app.openapi()["paths"].get(request.scope["route"].path, {})
     operation = documented.get(request.method.lower(), {})
     known = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"}
@@ -114,4 +137,4 @@ async def only_known_parameters(request: Request) -> None:
         raise Malformed("a query parameter is given once")
 
 
-Writing = Annotated[Once, Depends(_once)]
+Writing = Annotated[Once, Depends(once_of)]

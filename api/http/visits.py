@@ -1,39 +1,22 @@
-"""Visits: check-in, check-out, correction, retraction; and how a visit is listed."""
+"""Visits: correction and retraction; and how a visit is listed."""
 
-from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter
-from fastapi import Body as InBody
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-from api.app import Truyvet
 from api.http.given import App, Writing
 from api.http.lists import Rows
 from api.http.problems import problems
-from api.http.words import Answer, Body, Id, Instant, Left, PathId, PersonName, Text
+from api.http.words import Answer, Body, Instant, Left, PathId, Text
 from application.contacts import NamedVisit
 from application.log import Recorded
 from application.provenance import Provenance
-from application.visits import visit_stream
-from domain.times import Seconds, to_text
-from domain.visits import Visit
+from domain.times import to_text
 
 router = APIRouter(prefix="/v1", tags=["visits"])
-
-
-class CheckIn(Body):
-    venue: Id = Field(examples=["HN-0001"], description="The venue's code or id")
-    person: PersonName
-    at: Instant | None = Field(None, description="Now when left out")
-    visit_id: Id | None = None
-    source: Id | None = Field(None, description="The system that the fact came from")
-
-
-class CheckOut(Body):
-    at: Instant | None = Field(None, description="Now when left out")
 
 
 class Correction(Body):
@@ -82,34 +65,6 @@ VISIT_EXAMPLE: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-@router.post("/check-ins", status_code=201, responses=problems(400, 403, 404, 409, 413, 415))
-def check_in(visit: CheckIn, truyvet: App, once: Writing) -> VisitRecorded:
-    """Record that a person came to a venue. The same again gives the same answer."""
-
-    def record(by: Provenance) -> Recorded:
-        at = _first_check_in(truyvet, visit.visit_id) if visit.at is None else visit.at
-        origin = replace(by, source=visit.source)
-        return truyvet.visits.check_in(visit.person, visit.venue, at, visit_id=visit.visit_id, by=origin)
-
-    return _answer(once.record(record))
-
-
-@router.post("/visits/{visit_id}/check-out", responses=problems(400, 403, 404, 409, 413, 415))
-def check_out(
-    visit_id: PathId,
-    truyvet: App,
-    once: Writing,
-    left: Annotated[CheckOut, InBody()] = CheckOut(),  # noqa: B008 # frozen
-) -> VisitRecorded:
-    """Record when the person left. Without `at`, the same X-Request-Id or Idempotency-Key gives the same answer."""
-
-    def record(by: Provenance) -> Recorded:
-        before = None if left.at is not None else _check_out_of(truyvet, visit_id, by.correlation)
-        return truyvet.visits.check_out(visit_id, left.at, by) if before is None else Recorded(visit_id, before)
-
-    return _answer(once.record(record))
-
-
 @router.post("/visits/{visit_id}/correction", responses=problems(400, 403, 404, 409, 413, 415))
 def correct(visit_id: PathId, correction: Correction, truyvet: App, once: Writing) -> VisitRecorded:
     """Count the visit with other times; what was recorded stays in the log."""
@@ -131,21 +86,6 @@ def retract(visit_id: PathId, retraction: Retraction, truyvet: App, once: Writin
 
 def _answer(recorded: Recorded) -> VisitRecorded:
     return VisitRecorded(visit_id=recorded.id, position=recorded.position)
-
-
-def _first_check_in(truyvet: Truyvet, visit_id: str | None) -> Seconds | None:
-    """When a visit of that id was first recorded to begin: what "now" meant the first time that it was sent."""
-    visit = None if visit_id is None else truyvet.log.load(Visit, visit_stream(visit_id))
-    return None if visit is None else visit.first_check_in
-
-
-def _check_out_of(truyvet: Truyvet, visit_id: str, correlation: str | None) -> int | None:
-    """The position of the check-out that this very request recorded when it was sent before."""
-    events = truyvet.log.read(0, _MANY, stream=visit_stream(visit_id), topic=Visit.CheckedOut.TOPIC)
-    return next((event.position for event in events if event.correlation == correlation), None)
-
-
-_MANY = 1_000
 
 
 def visit_rows(visits: list[NamedVisit]) -> Rows[NamedVisit]:

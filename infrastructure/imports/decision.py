@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from application.log import Key, unique_key
-from application.visits import refuse_another, triple_key, visit_stream
+from application.visit_keys import refuse_another, triple_key, visit_stream
 from domain.errors import TruyvetError
 from domain.times import Seconds
 from domain.visits import Visit
