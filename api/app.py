@@ -3,18 +3,26 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
+from application.access_keys import AccessKeys
+from application.adoption import Adoption
+from application.callers import Places
 from application.cases import Cases
 from application.contacts import Contacts
+from application.doors import Doors
 from application.imports import ImportRetraction
-from application.people import People
+from application.people import People, UnnamedPeople
+from application.qr_codes import QrCodes
+from application.quality import Quality
 from application.quarantines import Quarantines
+from application.scans import Scans
 from application.venues import Venues
 from application.visits import Visits
 from domain.errors import Unavailable
 from domain.times import Seconds
-from infrastructure.communes import is_venue_unit
+from infrastructure import communes
 from infrastructure.database import Database, migrate
 from infrastructure.durability import UnsafeDatabase, check_durable
 from infrastructure.follower import GraphFollower
@@ -23,6 +31,7 @@ from infrastructure.log import EventLog
 from infrastructure.postgres import PostgresUnavailable, ensure_running, local_postgres
 from infrastructure.registers import Registers
 from infrastructure.settings import Settings
+from infrastructure.signing import SigningKeys
 from infrastructure.vault import SealedVault, master_key
 
 
@@ -36,14 +45,26 @@ class Truyvet:
     vault: SealedVault
     people: People
     venues: Venues
+    qr_codes: QrCodes
+    scans: Scans
     visits: Visits
     cases: Cases
     quarantines: Quarantines
     imports: Imports
     retraction: ImportRetraction
+    access_keys: AccessKeys
     registers: Registers
     graph: GraphFollower
     contacts: Contacts
+    doors: Doors
+    adoption: Adoption
+    quality: Quality
+
+    def unnamed(self) -> "Truyvet":
+        """The same for those who may not know who the people are."""
+        people, contacts = UnnamedPeople(self.log, self.vault, now), copy(self.contacts)
+        contacts.people = people
+        return replace(self, people=people, contacts=contacts)
 
 
 def now() -> Seconds:
@@ -90,13 +111,17 @@ def prepare(database: Database) -> None:
 def build(settings: Settings, database: Database, revive: Callable[[], object] | None = None) -> Truyvet:
     """``revive`` has a database that is away brought back; the followers call it before they try again."""
     log = EventLog(database)
-    vault = SealedVault(database, master_key(settings.master_key, settings.data_dir))
+    master = master_key(settings.master_key, settings.data_dir)
+    vault = SealedVault(database, master)
     people = People(log, vault, now)
-    venues = Venues(log, is_venue_unit, now)
-    visits = Visits(log, people, venues, now)
+    venues = Venues(log, people, communes.is_venue_unit, now)
+    scans = Scans(log, people, venues, now)
+    visits = Visits(log, people, scans, now)
     cases = Cases(log, people, now)
     quarantines = Quarantines(log, people, now)
+    registers = Registers(log, revive)
     graph = GraphFollower(log, settings.data_dir / "graph", revive)
+    contacts = Contacts(log, graph, people, venues, cases)
     return Truyvet(
         settings=settings,
         database=database,
@@ -104,12 +129,18 @@ def build(settings: Settings, database: Database, revive: Callable[[], object] |
         vault=vault,
         people=people,
         venues=venues,
+        qr_codes=QrCodes(log, venues, SigningKeys(master, settings.signing_key), now),
+        scans=scans,
         visits=visits,
         cases=cases,
         quarantines=quarantines,
         imports=Imports(log, vault, people, venues, quarantines, now),
         retraction=ImportRetraction(log, vault, people, now),
-        registers=Registers(log, revive),
+        access_keys=AccessKeys(log, people, venues, Places(venues, communes.lies_in), communes.named, now),
+        registers=registers,
         graph=graph,
-        contacts=Contacts(log, graph, people, venues, cases),
+        contacts=contacts,
+        doors=Doors(log, contacts, scans),
+        adoption=Adoption(log, graph, registers, communes),
+        quality=Quality(log, graph, venues),
     )

@@ -1,8 +1,9 @@
 """The questions: who are the contacts, who overlapped at a venue, who was where. Nothing here records anything."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
 import networkx as nx
@@ -12,11 +13,12 @@ from application.log import Log
 from application.people import People
 from application.venues import Venues
 from domain.contacts import Contact, Encounter, Overlap, Question, Trace, contact_graph
-from domain.errors import Refused
+from domain.errors import Refused, Unknown
 from domain.rules import rule_set
 from domain.times import Seconds, to_text
 from domain.venues import Minutes, Venue
 
+DAY: Final[Seconds] = 24 * 3600
 MOST_LEVELS = 10
 
 
@@ -47,13 +49,15 @@ class VisitGraph(Protocol):
 
     def overlaps(
         self, venue: UUID, start: Seconds, end: Seconds, person: UUID | None = None,
-        min_seconds: Seconds = 0, as_of: int | None = None,
+        min_seconds: Seconds = 0, as_of: int | None = None, *, parts: bool = False,
     ) -> Iterable[Overlap]: ...  # fmt: skip
+
+    def within(self, venue: UUID, as_of: int | None = None) -> Sequence[UUID]: ...
 
     def visits_of_person(self, person: UUID, as_of: int | None = None) -> Sequence[VisitRow]: ...
 
     def visits_of_venue(
-        self, venue: UUID, start: Seconds, end: Seconds, as_of: int | None = None
+        self, venue: UUID, start: Seconds, end: Seconds, as_of: int | None = None, *, parts: bool = False
     ) -> Sequence[VisitRow]: ...
 
 
@@ -195,8 +199,12 @@ class Contacts:
         person: str | None = None,
         min_minutes: Minutes = 0,
         as_of: int | None = None,
+        parts: bool = False,
     ) -> tuple[int, list[Overlap]]:
-        """The position answered for, and who were at the venue together in ``[start, end)``. Raises Unknown."""
+        """The position answered for, and who were at the venue together in ``[start, end)``. Raises Unknown.
+
+        With ``parts``, the venue and everything in it are one place.
+        """
         if end <= start:
             raise Refused("the window ends after it begins")
         position = self._position(as_of)
@@ -204,10 +212,11 @@ class Contacts:
         person_id = None if person is None else self.people.find(person)
         if person is not None and person_id is None:
             return position, []
-        found = list(self.graph.overlaps(venue_id, start, end, person_id, min_minutes * 60, position))
+        found = list(self.graph.overlaps(venue_id, start, end, person_id, min_minutes * 60, position, parts=parts))
         names = self.people.identities({p for overlap in found for p in (overlap.person_a, overlap.person_b)})
         visits = self.visit_ids({v for overlap in found for v in (*overlap.visits_a, *overlap.visits_b)})
-        named = [_named_overlap(overlap, names, visits) for overlap in found]
+        venues = self.venue_names({v for overlap in found for v in (overlap.venue_a, overlap.venue_b)}) if parts else {}
+        named = [_named_overlap(overlap, names, visits, venues) for overlap in found]
         return position, sorted(named, key=lambda o: (o.start, o.person_a, o.person_b, o.visits_a, o.visits_b))
 
     def visits_of_person(self, person: str, *, as_of: int | None = None) -> tuple[int, list[NamedVisit]]:
@@ -218,19 +227,53 @@ class Contacts:
         return position, self._named_visits(self.graph.visits_of_person(person_id, position))
 
     def visits_of_venue(
-        self, venue: str, start: Seconds, end: Seconds, *, as_of: int | None = None
+        self, venue: str, start: Seconds, end: Seconds, *, as_of: int | None = None, parts: bool = False
     ) -> tuple[int, list[NamedVisit]]:
-        position = self._position(as_of)
-        return position, self._named_visits(self.graph.visits_of_venue(self._known_venue(venue), start, end, position))
+        """With ``parts``, those at everything in the venue, too."""
+        position, venue_id = self._position(as_of), self._known_venue(venue)
+        return position, self._named_visits(self.graph.visits_of_venue(venue_id, start, end, position, parts=parts))
+
+    def open_visits(
+        self, venue: str, at: Seconds, *, as_of: int | None = None
+    ) -> tuple[int, list[NamedVisit]]:
+        """Who is there: came within the last day (or the default stay, if that is longer), has not checked out, and
+        has not checked in anywhere since; each person's last visit. Raises Unknown."""
+        position, found = self._position(as_of), self.venues.get(venue)
+        since = at - max(DAY, found.default_stay_minutes * 60)
+        rows = self.graph.visits_of_venue(found.id, since, at + 1, position)
+        last = {row.person: row for row in rows if since < row.check_in <= at}
+        return position, self._named_visits([row for row in last.values() if self._is_there(row, at, position)])
+
+    def last_visit(self, person: str, venue: str, at: Seconds, *, as_of: int | None = None) -> str:
+        """The id of a person's last visit at a venue, as of an instant. Raises Unknown."""
+        position, venue_id, person_id = self._position(as_of), self._known_venue(venue), self.people.find(person)
+        rows = [] if person_id is None else self.graph.visits_of_person(person_id, position)
+        at_venue = [row.visit for row in rows if row.venue == venue_id and row.check_in <= at]
+        if not at_venue:
+            raise Unknown("that person has no visit there to check out from")
+        return self.visit_ids(at_venue[-1:])[at_venue[-1]]
+
+    def _is_there(self, visit: VisitRow, at: Seconds, position: int) -> bool:
+        if visit.check_out is not None:
+            return False
+        others = self.graph.visits_of_person(visit.person, position)
+        return not any(visit.check_in < other.check_in <= at for other in others)
+
+    def within(self, venue: str, *, as_of: int | None = None) -> list[UUID]:
+        """The venue and everything in it, as known at a position. Raises Unknown."""
+        return list(self.graph.within(self._known_venue(venue), self._position(as_of)))
 
     def _named_visits(self, rows: Sequence[VisitRow]) -> list[NamedVisit]:
         people = self.people.identities({row.person for row in rows})
         venues = self.venue_names({row.venue for row in rows})
         ids = self.visit_ids({row.visit for row in rows})
+        of_person: dict[UUID, list[VisitRow]] = defaultdict(list)
+        for row in rows:
+            of_person[row.person].append(row)
         return [
             NamedVisit(
-                ids[row.visit], people[row.person], row.person, venues[row.venue], row.venue,
-                row.check_in, row.check_out, tuple(ids[other.visit] for other in rows if _at_once(row, other)),
+                ids[row.visit], people[row.person], row.person, venues[row.venue], row.venue, row.check_in,
+                row.check_out, tuple(ids[other.visit] for other in of_person[row.person] if _at_once(row, other)),
             )
             for row in rows
         ]  # fmt: skip
@@ -281,7 +324,14 @@ def encounter_row(met: Encounter) -> dict[str, Any]:
     }
 
 
+def overlap_columns(*, parts: bool) -> tuple[str, ...]:
+    columns = ("person_a", "person_b", "start", "end", "seconds", "certainty", "visits_a", "visits_b")
+    return (*columns, "venue_a", "venue_b") if parts else columns
+
+
 def overlap_row(overlap: Overlap) -> dict[str, Any]:
+    """The columns of semantics.md, and where each was when a whole was asked for with its parts."""
+    places = {} if overlap.venue_a is None else {"venue_a": overlap.venue_a, "venue_b": overlap.venue_b}
     return {
         "person_a": overlap.person_a,
         "person_b": overlap.person_b,
@@ -291,19 +341,25 @@ def overlap_row(overlap: Overlap) -> dict[str, Any]:
         "certainty": "certain" if overlap.certain else "possible",
         "visits_a": list(overlap.visits_a),
         "visits_b": list(overlap.visits_b),
+        **places,
     }
 
 
-def _named_overlap(overlap: Overlap, names: dict[UUID, str], visits: dict[int, str]) -> Overlap:
+def _named_overlap(
+    overlap: Overlap, names: dict[UUID, str], visits: dict[int, str], venues: dict[UUID, str]
+) -> Overlap:
     """Sides in the order of the names, which need not be that of the ids."""
-    a = (names[overlap.person_a], tuple(visits[v] for v in overlap.visits_a))
-    b = (names[overlap.person_b], tuple(visits[v] for v in overlap.visits_b))
-    (person_a, visits_a), (person_b, visits_b) = sorted((a, b))
-    return replace(overlap, person_a=person_a, person_b=person_b, visits_a=visits_a, visits_b=visits_b)
+    a = (names[overlap.person_a], tuple(visits[v] for v in overlap.visits_a), venues.get(overlap.venue_a))
+    b = (names[overlap.person_b], tuple(visits[v] for v in overlap.visits_b), venues.get(overlap.venue_b))
+    (person_a, visits_a, venue_a), (person_b, visits_b, venue_b) = sorted((a, b), key=lambda side: side[0])
+    return replace(
+        overlap, person_a=person_a, person_b=person_b, visits_a=visits_a, visits_b=visits_b,
+        venue_a=venue_a, venue_b=venue_b,
+    )  # fmt: skip
 
 
 def _at_once(one: VisitRow, other: VisitRow) -> bool:
-    if one.visit == other.visit or one.person != other.person or one.check_out is None or other.check_out is None:
+    if one.visit == other.visit or one.check_out is None or other.check_out is None:
         return False
     return max(one.check_in, other.check_in) < min(one.check_out, other.check_out)
 

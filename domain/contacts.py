@@ -5,7 +5,7 @@ same questions on columns; tests hold the two equal.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final, TypeAlias
@@ -84,7 +84,10 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Two people at a venue at once; ``certain`` when both stays are observed."""
+    """Two people at a venue at once; ``certain`` when both stays are observed.
+
+    ``venue_a`` and ``venue_b`` are told where a whole and its parts are taken for one place.
+    """
 
     person_a: Id
     person_b: Id
@@ -94,6 +97,8 @@ class Overlap:
     certain: bool
     visits_a: tuple[Id, ...]
     visits_b: tuple[Id, ...]
+    venue_a: Id = None
+    venue_b: Id = None
 
 
 def visit_graph(stays: Iterable[Stay]) -> nx.MultiGraph:
@@ -129,16 +134,29 @@ def overlaps(
     end: Seconds,
     person: Id | None = None,
     min_seconds: Seconds = 0,
+    parts: Collection[Id] | None = None,
 ) -> list[Overlap]:
-    """Who were at ``venue`` together in ``[start, end)``. semantics.md, "Encounter", overlaps at a venue."""
+    """Who were at ``venue`` together in ``[start, end)``. semantics.md, "Encounter", overlaps at a venue.
+
+    With ``parts``, the venue and these other venues are one place; the stays are those at each of them.
+    """
     found = []
-    for one, other in combinations(_stays_at(graph, ("venue", venue)), 2):
+    present = [stay for place in {venue, *(parts or ())} for stay in _stays_at(graph, ("venue", place))]
+    for one, other in combinations(present, 2):
         a, b = sorted((one, other), key=lambda stay: stay.person)
         shared = (max(a.start, b.start, start), min(a.end, b.end, end))
         if a.person != b.person and person in (None, a.person, b.person) and _is_long(shared, min_seconds):
             seconds = shared[1] - shared[0]
-            found.append(Overlap(a.person, b.person, *shared, seconds, a.observed and b.observed, a.visits, b.visits))
+            where = (None, None) if parts is None else (a.venue, b.venue)
+            is_certain = a.observed and b.observed
+            found.append(Overlap(a.person, b.person, *shared, seconds, is_certain, a.visits, b.visits, *where))
     return sorted(found, key=lambda o: (o.start, o.person_a, o.person_b, o.end, o.visits_a[-1], o.visits_b[-1]))
+
+
+def within(venue: Id, part_of: Mapping[Id, Id]) -> set[Id]:
+    """The venue and everything in it; ``part_of`` gives for each part the venue in which it lies."""
+    graph = nx.DiGraph((whole, part) for part, whole in part_of.items())
+    return {venue} | (nx.descendants(graph, venue) if venue in graph else set())
 
 
 def open_windows(

@@ -83,6 +83,20 @@ def start_of_day(day: date, zone: ZoneInfo = LOCAL) -> Seconds:
     return checked(_since_epoch(datetime(day.year, day.month, day.day, tzinfo=zone)))
 
 
+def local_day(instant: Seconds) -> date:
+    """The date of that instant in LOCAL."""
+    return _day_of_quarter(instant // _QUARTER)
+
+
+_QUARTER: Final[Seconds] = 15 * 60
+"""Days begin on one in every time zone."""
+
+
+@lru_cache(maxsize=65_536)
+def _day_of_quarter(quarter: int) -> date:
+    return datetime.fromtimestamp(quarter * _QUARTER, LOCAL).date()
+
+
 def add_days(day: date, days: int) -> date:
     return day + timedelta(days=days)
 

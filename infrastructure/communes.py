@@ -2,20 +2,12 @@
 
 import csv
 import gzip
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """``level`` is province, district or commune; ``parent`` the code of the unit above, None for a province."""
-
-    code: str
-    name: str
-    level: str
-    parent: str | None
+from domain.units import COUNTRY, Unit
 
 
 @cache
@@ -27,17 +19,39 @@ def units() -> dict[str, Unit]:
 def is_venue_unit(code: str) -> bool:
     """A venue lies in a commune, or in one of the five island districts that have none."""
     unit = units().get(code)
-    return unit is not None and (unit.level == "commune" or (unit.level == "district" and code not in _divided()))
+    return unit is not None and (unit.level == "commune" or (unit.level == "district" and not below(code)))
+
+
+def named(code: str) -> Unit | None:
+    """The unit with that code, the country by its own; None for an unknown one."""
+    return COUNTRY if code == COUNTRY.code else units().get(code)
 
 
 def below(code: str) -> list[Unit]:
-    return [unit for unit in units().values() if unit.parent == code]
+    """The units next below one, in the order of the list."""
+    return _children().get(code, [])
+
+
+def venue_units(code: str) -> list[str]:
+    """The codes of a unit's communes, and of its districts without communes: where its venues lie."""
+    parts = below(code)
+    return [place for part in parts for place in venue_units(part.code)] if parts else [code]
+
+
+def lies_in(code: str, area: str) -> bool:
+    """Whether a unit is that area or part of it."""
+    if area in (code, COUNTRY.code):
+        return True
+    unit = units().get(code)
+    return unit is not None and unit.parent is not None and lies_in(unit.parent, area)
 
 
 @cache
-def _divided() -> frozenset[str]:
-    """The districts that have communes."""
-    return frozenset(unit.parent for unit in units().values() if unit.level == "commune" and unit.parent)
+def _children() -> dict[str, list[Unit]]:
+    children: dict[str, list[Unit]] = defaultdict(list)
+    for unit in units().values():
+        children[unit.parent or COUNTRY.code].append(unit)
+    return dict(children)
 
 
 def _read() -> Iterator[Unit]:

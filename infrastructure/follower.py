@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
+from domain.adoption import WeekScans
 from domain.contacts import Overlap, Question
 from domain.errors import TimedOut
+from domain.quality import Arrival, Elsewhere
 from domain.times import Seconds
 from infrastructure.following import Following, Status
 from infrastructure.graph import TraceColumns, VisitGraph, VisitRow
@@ -51,17 +53,33 @@ class GraphFollower:
 
     def overlaps(
         self, venue: UUID, start: Seconds, end: Seconds, person: UUID | None = None,
-        min_seconds: Seconds = 0, as_of: int | None = None,
+        min_seconds: Seconds = 0, as_of: int | None = None, *, parts: bool = False,
     ) -> Iterable[Overlap]:  # fmt: skip
-        return self._graph.overlaps(venue, start, end, person, min_seconds, as_of)
+        return self._graph.overlaps(venue, start, end, person, min_seconds, as_of, parts=parts)
+
+    def within(self, venue: UUID, as_of: int | None = None) -> Sequence[UUID]:
+        return self._graph.within(venue, as_of)
 
     def visits_of_person(self, person: UUID, as_of: int | None = None) -> Sequence[VisitRow]:
         return self._graph.visits_of_person(person, as_of)
 
     def visits_of_venue(
-        self, venue: UUID, start: Seconds, end: Seconds, as_of: int | None = None
+        self, venue: UUID, start: Seconds, end: Seconds, as_of: int | None = None, *, parts: bool = False
     ) -> Sequence[VisitRow]:
-        return self._graph.visits_of_venue(venue, start, end, as_of)
+        return self._graph.visits_of_venue(venue, start, end, as_of, parts=parts)
+
+    def week_scans(
+        self, venues: Sequence[UUID], days: Sequence[Seconds], weekend: Sequence[int], as_of: int | None = None
+    ) -> WeekScans:
+        return self._graph.week_scans(venues, days, weekend, as_of)
+
+    def arrivals(
+        self, venue: UUID, start: Seconds, end: Seconds, near: Seconds, as_of: int | None = None
+    ) -> tuple[Sequence[Arrival], Sequence[Elsewhere], Sequence[Elsewhere]]:
+        return self._graph.arrivals(venue, start, end, near, as_of)
+
+    def last_check_in(self, venue: UUID, as_of: int | None = None) -> Seconds | None:
+        return self._graph.last_check_in(venue, as_of)
 
     def catch_up(self) -> int:
         """Project everything that is in the log now; the position reached."""

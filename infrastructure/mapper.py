@@ -8,6 +8,7 @@ from uuid import UUID
 from eventsourcing.domain import AggregateEvent, BaseAggregate, CanInitAggregate, DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError, StoredEvent
 
+from domain.access_keys import AccessKey
 from domain.cases import Case
 from domain.imports import Import
 from domain.people import Person
@@ -16,7 +17,7 @@ from domain.times import from_datetime, parse_instant, to_datetime, to_text
 from domain.venues import Venue
 from domain.visits import Visit
 
-STREAMS: Final[tuple[type[BaseAggregate[UUID]], ...]] = (Person, Venue, Visit, Case, Quarantine, Import)
+STREAMS: Final[tuple[type[BaseAggregate[UUID]], ...]] = (Person, Venue, Visit, Case, Quarantine, Import, AccessKey)
 
 EVENTS: Final[dict[str, type[AggregateEvent]]] = {
     vars(event)["TOPIC"]: event
@@ -77,10 +78,12 @@ class EventMapper(Mapper[UUID]):
         except Exception as error:
             place = f"{stored_event.topic} {stored_event.originator_id} version {stored_event.originator_version}"
             raise MapperDeserialisationError(f"{place} cannot be read: {error!r}") from error
+        for name, value in OPTIONAL[stored_event.topic].items():
+            content.setdefault(name, value)
         content["originator_id"] = stored_event.originator_id
         content["originator_version"] = stored_event.originator_version
         if issubclass(event_class, CanInitAggregate):
             content["originator_topic"] = _STREAM_OF[stored_event.topic]
         event = object.__new__(event_class)
-        vars(event).update(OPTIONAL[stored_event.topic] | content)
+        vars(event).update(content)
         return event

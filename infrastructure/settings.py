@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -20,3 +21,7 @@ class Settings(BaseSettings):
     """An external PostgreSQL, 15 or newer, instead of the local one."""
     master_key: str | None = None
     """Base64 of the 32 bytes that wrap every person's key; else the file ``master.key`` in the data directory."""
+    code_url: str = Field("https://truyvet.example/q/", pattern=r"^https?://[!-~]+[/=]$", max_length=200)
+    """What stands before the text of a QR code. Codes say it in capitals, so its path must not depend on case."""
+    signing_key: int = Field(1, ge=1, le=1000)
+    """The number of the key that signs new QR codes; raise it by one for a new key, the older ones stay known."""

@@ -50,9 +50,10 @@ class Known:
     visits: dict[int, KnownVisit] = field(default_factory=dict)
     stays: dict[str, int] = field(default_factory=dict)
     confinements: dict[str, Confinement] = field(default_factory=dict)
+    part_of: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> "Known":
-        return Known(dict(self.visits), dict(self.stays), dict(self.confinements))
+        return Known(dict(self.visits), dict(self.stays), dict(self.confinements), dict(self.part_of))
 
     def graph(self) -> Any:
         return contacts.visit_graph(stays.stays(self.visits.values(), self.stays))
@@ -60,8 +61,11 @@ class Known:
     def trace(self, question: Question) -> contacts.Trace:
         return contacts.trace(self.graph(), self.confinements.values(), question)
 
-    def overlaps(self, venue: str, *args: Any) -> list[contacts.Overlap]:
-        return contacts.overlaps(self.graph(), venue, *args)
+    def overlaps(self, venue: str, *args: Any, parts: bool = False) -> list[contacts.Overlap]:
+        return contacts.overlaps(self.graph(), venue, *args, parts=self.within(venue) if parts else None)
+
+    def within(self, venue: str) -> set[str]:
+        return contacts.within(venue, self.part_of)
 
 
 class Outbreak:
@@ -122,6 +126,16 @@ class Outbreak:
         topic = "Venue.DefaultStayChanged" if venue in known.stays else "Venue.Registered"
         known.stays[venue] = minutes * 60
         return self._says(known, topic, uuid(venue), name=venue, default_stay_minutes=minutes)
+
+    def part(self, venue: str, whole: str) -> int:
+        """Registers a venue, the whole too where it is not known yet."""
+        if whole not in self.known.stays:
+            self.stay(whole, self.default_stay)
+        known = self.known.copy()
+        known.stays[venue] = self.default_stay * 60
+        known.part_of[venue] = whole
+        details = {"name": venue, "default_stay_minutes": self.default_stay, "part_of": str(uuid(whole))}
+        return self._says(known, "Venue.Registered", uuid(venue), **details)
 
     def confine(self, text: str, quarantine: str | None = None) -> str:
         """``"bob 10-?"``; gives a name for the quarantine."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.bench import imports, results, trace
+from api.bench import adoption, door, imports, results, trace
 from api.cli.root import app
 
 bench = typer.Typer(no_args_is_help=True, help="Measure, side by side with the alternatives, in one run.")
@@ -26,6 +26,22 @@ def bench_trace(visits: Count = 1_000_000, against: Against = None, as_json: Jso
 def bench_import(visits: Count = 1_000_000, against: Against = None, as_json: Json = False) -> None:
     """From CSV to answerable: validated, sealed, stored, projected."""
     _run(imports.measure, visits, against, imports.ALTERNATIVES, as_json)
+
+
+@bench.command("door")
+def bench_door(
+    visits: Annotated[int, typer.Option("--visits", min=700, help="How many check-ins for each service.")] = 21_000,
+    against: Against = None,
+    as_json: Json = False,
+) -> None:
+    """Live check-ins over HTTP from 64 clients, in turns with a bare service that does one INSERT for each."""
+    _run(door.measure, visits, against, door.ALTERNATIVES, as_json)
+
+
+@bench.command("adoption")
+def bench_adoption(as_json: Json = False) -> None:
+    """The weekly report of a province of 12,661 points and 342,842 scans, as of several positions."""
+    results.show(adoption.measure(), as_json)
 
 
 def _run(

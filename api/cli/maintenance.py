@@ -29,7 +29,7 @@ def rebuild() -> None:
     """Drop the projections, replay the log; prints a checksum for each view."""
     with opened(as_of_now=False) as truyvet:
         for view, checksum in rebuild_views(truyvet.vault, truyvet.registers, truyvet.graph).items():
-            console().print(f"{view:12} {checksum}")
+            console().print(f"{view:13} {checksum}")
 
 
 @app.command()

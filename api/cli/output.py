@@ -55,4 +55,6 @@ def _table(rows: list[Row], columns: Sequence[str], title: str) -> None:
 
 
 def _cell(value: Any) -> str:
+    if value is None:
+        return ""
     return ";".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -6,10 +6,8 @@ import typer
 
 from api.cli.output import write
 from api.cli.root import AsOf, Format, app, opened, position
-from application.contacts import overlap_row
+from application.contacts import overlap_columns, overlap_row
 from domain.times import parse_instant
-
-COLUMNS = ("person_a", "person_b", "start", "end", "seconds", "certainty", "visits_a", "visits_b")
 
 
 @app.command()
@@ -19,6 +17,7 @@ def overlaps(
     to: Annotated[str, typer.Option(metavar="TIME")],
     person: Annotated[str | None, typer.Option(help="Only this person's.")] = None,
     min_minutes: Annotated[int, typer.Option(help="Shortest overlap that counts.")] = 0,
+    parts: Annotated[bool, typer.Option("--parts", help="The venue and everything in it as one place.")] = False,
     as_of: AsOf = None,
     format: Annotated[Format, typer.Option()] = Format.table,  # noqa: A002 # the option's name
 ) -> None:
@@ -28,6 +27,7 @@ def overlaps(
     start, end = parse_instant(from_), parse_instant(to)
     with opened() as truyvet:
         _, found = truyvet.contacts.overlaps(
-            venue, start, end, person=person, min_minutes=min_minutes, as_of=position(truyvet, as_of)
+            venue, start, end, person=person, min_minutes=min_minutes, as_of=position(truyvet, as_of), parts=parts
         )
-    write([overlap_row(overlap) for overlap in found], COLUMNS, format, f"overlaps at {venue}")
+    rows = [overlap_row(overlap) for overlap in found]
+    write(rows, overlap_columns(parts=parts), format, f"overlaps at {venue}")

@@ -19,9 +19,11 @@ from pathlib import Path
 
 from api.app import open_truyvet
 from api.demo import conference, quan_son
+from api.demo.district import DISTRICT, WEEK
 from api.demo.fresh import fresh_data_dir
 from api.demo.screen import Screen
 from domain.times import to_text
+from infrastructure.admin_key import FILE_NAME
 from infrastructure.settings import Settings
 
 _DATABASE_URL = "TRUYVET_DATABASE_URL"
@@ -44,7 +46,7 @@ def run(output: Path) -> None:
         f" {district.svg} (any browser). Done in {time.monotonic() - began:.0f} s."
     )
     truyvet_here = f"{_program()} --data-dir {shlex.quote(str(data_dir))}"
-    for purpose, command in (*_questions(hall, district), *_server(hall, district)):
+    for purpose, command in (*_questions(hall, district), *_server(hall, district, data_dir)):
         screen.say(f"{purpose}:")
         screen.command(command.replace("truyvet", truyvet_here, 1) if command.startswith("truyvet") else command)
 
@@ -55,19 +57,22 @@ def _questions(hall: conference.Shown, district: quan_son.Shown) -> Iterator[tup
     yield "The list of the conference as it was before the late check-out", f"{trace} --as-of {hall.before}"
     yield "The list now, with the evidence", f"{trace} --evidence"
     yield "The late check-out in the log", f"truyvet events --after {hall.before} --limit 1"
+    report = f"truyvet report adoption --unit {DISTRICT} --week-ending {WEEK[1]} --lang en"
+    yield "The week in Quan Son by commune, also for printing with --format html", report
     yield "The contacts in Quan Son as CSV", f"truyvet case contacts {district.case_id} --format csv"
     yield "Who met whom where most were exposed", f"truyvet overlaps --venue {district.busiest} {week}"
     yield "Is the log whole, do the views equal a replay", "truyvet verify"
 
 
-def _server(hall: conference.Shown, district: quan_son.Shown) -> Iterator[tuple[str, str]]:
+def _server(hall: conference.Shown, district: quan_son.Shown, data_dir: Path) -> Iterator[tuple[str, str]]:
     here = "http://127.0.0.1:8000/v1"
     case = f"{here}/cases/{district.case_id}"
     body = f'{{"person": "{hall.index}", "from": "{to_text(hall.start)}", "to": "{to_text(hall.end)}"}}'
+    curl = f'curl -s -H "Authorization: Bearer $(cat {shlex.quote(str(data_dir / FILE_NAME))})"'
     yield "The same over HTTP", "truyvet serve --port 8000"
-    yield "While it runs, the contacts in Quan Son", f"curl -s '{case}/contacts?levels=2&evidence=true'"
-    yield "Their graph", f"curl -s -H 'Accept: application/graphml+xml' {case}/contact-graph"
-    yield "A what-if", f"curl -s -H 'Content-Type: application/json' -d '{body}' {here}/traces"
+    yield "While it runs, the contacts in Quan Son", f"{curl} '{case}/contacts?levels=2&evidence=true'"
+    yield "Their graph", f"{curl} -H 'Accept: application/graphml+xml' {case}/contact-graph"
+    yield "A what-if", f"{curl} -H 'Content-Type: application/json' -d '{body}' {here}/traces"
 
 
 def _program() -> str:

@@ -6,12 +6,12 @@ went where is made up, by a fixed seed; nobody in it exists.
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
 
-from domain.times import Seconds, add_days, start_of_day
+from domain.times import Seconds, add_days, start_of_day, to_text
 from infrastructure.communes import below
 
 
@@ -168,6 +168,14 @@ def scans(rng: random.Random, places: Sequence[Point]) -> list[Scan]:
                 open_points = [place for place in here if place.registered_at < start_of_day(day)]
                 made += [visitors.scan(commune, day, open_points) for _ in range(chosen[day])]
     return sorted(made, key=lambda scan: (scan.came, scan.person))
+
+
+def csv_lines(visits: Iterable[Scan]) -> Iterator[str]:
+    """As they are imported."""
+    yield "person,venue,check_in,check_out,visit_id,source\n"
+    for number, scan in enumerate(visits, start=1):
+        left = "" if scan.left is None else to_text(scan.left)
+        yield f"{scan.person},{scan.point.code},{to_text(scan.came)},{left},qs:{number:04},demo\n"
 
 
 class _Visitors:

@@ -4,11 +4,10 @@ Every figure that is shown is counted from the log, not from the simulation that
 """
 
 import io
-import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -29,18 +28,22 @@ from api.demo.district import (
     Point,
     Scan,
     commune_names,
+    csv_lines,
     points,
     scans,
 )
 from api.demo.evidence import certainty, day_and_time, show_contacts, show_evidence
 from api.demo.picture import Node, picture
-from api.demo.screen import Row, Screen, must
+from api.demo.screen import Screen, must
+from application.adoption import Report
 from application.contacts import ContactList
 from application.provenance import LOCAL
+from domain.adoption import Row
 from domain.contacts import Encounter
 from domain.rules import CaseDates, Window, rule_set
 from domain.times import LOCAL as VIET_NAM
-from domain.times import Seconds, add_days, parse_instant, start_of_day, to_text
+from domain.times import Seconds, start_of_day
+from domain.weeks import Week
 from infrastructure.communes import units
 
 RULES: Final = "vn-5053"
@@ -55,19 +58,6 @@ RICH: Final = 4
 """F0 is, of so many most frequent visitors of the week, the one with the fourth-longest list."""
 
 _MOST_ROWS = 5
-
-
-@dataclass(slots=True)
-class Commune:
-    """What the log says of one commune; ``active`` are the points with scans in the week."""
-
-    points: int = 0
-    new_points: int = 0
-    scans: int = 0
-    week_scans: int = 0
-    missing_check_outs: int = 0
-    visitors: set[str] = field(default_factory=set)
-    active: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +84,8 @@ def show(truyvet: Truyvet, screen: Screen, output: Path) -> Shown:
     """Fill the log, count it by commune, confirm a case, show its contacts by commune, write the graph."""
     screen.heading(f"2. Quan Son district, {WEEK[1]:%-d %B %Y}: one case among {POINTS} points")
     visits = _record(truyvet, screen)
-    communes, venues = _counted(truyvet)
-    _show_communes(screen, communes)
+    _show_communes(screen, truyvet.adoption.report(DISTRICT, Week(WEEK[1])))
+    venues = _venues(truyvet)
     window = rule_set(RULES).window(_dates())
     index = _index_person(truyvet, screen, visits, window)
     case_id = _confirm(truyvet, screen, index)
@@ -116,10 +106,11 @@ def _record(truyvet: Truyvet, screen: Screen) -> list[Scan]:
     visits = scans(rng, places)
     _register(truyvet, screen, places)
     with screen.progress("importing scans", len(visits)) as reached:
-        file = io.BytesIO("".join(_csv(visits)).encode())
+        file = io.BytesIO("".join(csv_lines(visits)).encode())
         outcome = truyvet.imports.visits(file, by=LOCAL, progress=reached)
     must(outcome.tally.recorded == len(visits) and not outcome.tally.rejected, "every scan was recorded")
     truyvet.graph.catch_up()
+    truyvet.registers.catch_up()
     screen.say(
         f"The points and scans of each commune are the district's own figures. Only the district's sums of the new"
         f" points and of the week's scans were published: they are shared out in proportion to each commune's points"
@@ -138,74 +129,33 @@ def _register(truyvet: Truyvet, screen: Screen, places: Sequence[Point]) -> None
             reached(number)
 
 
-def _csv(visits: Iterable[Scan]) -> Iterator[str]:
-    yield "person,venue,check_in,check_out,visit_id,source\n"
-    for number, scan in enumerate(visits, start=1):
-        left = "" if scan.left is None else to_text(scan.left)
-        yield f"{scan.person},{scan.point.code},{to_text(scan.came)},{left},qs:{number:04},demo\n"
+def _venues(truyvet: Truyvet) -> dict[str, Venue]:
+    """The points by code."""
+    rows = truyvet.registers.venues.page(limit=2 * POINTS)
+    return {row.code: Venue(row.name, row.commune) for row in rows if row.code and row.commune}
 
 
-def _counted(truyvet: Truyvet) -> tuple[dict[str, Commune], dict[str, Venue]]:
-    """The district's communes by code and its venues by code, counted from the events of the log."""
-    begin, end = start_of_day(WEEK[0]), start_of_day(add_days(WEEK[1], 1))
-    communes = {code: Commune() for code in commune_names()}
-    venues: dict[str, Venue] = {}
-    commune_of: dict[str, Commune] = {}
-    for event in truyvet.log.read_all(0, truyvet.log.head()):
-        data = json.loads(event.state)
-        if event.type == "Venue.Registered" and data["commune"] in communes:
-            commune = commune_of[str(event.stream)] = communes[data["commune"]]
-            venues[data["code"]] = Venue(data["name"], data["commune"])
-            commune.points += 1
-            commune.new_points += begin <= parse_instant(data["happened_at"]) < end
-        elif event.type == "Visit.CheckedIn" and data["venue"] in commune_of:
-            _count_scan(commune_of[data["venue"]], data, in_week=begin <= parse_instant(data["check_in"]) < end)
-    return communes, venues
-
-
-def _count_scan(commune: Commune, data: Mapping[str, str | None], *, in_week: bool) -> None:
-    commune.scans += 1
-    commune.week_scans += in_week
-    commune.missing_check_outs += data["check_out"] is None
-    commune.visitors.add(str(data["person"]))
-    if in_week:
-        commune.active.add(str(data["venue"]))
-
-
-def _show_communes(screen: Screen, communes: Mapping[str, Commune]) -> None:
-    names, total = commune_names(), _total(communes.values())
-    sums = (total.points, total.new_points, total.scans, total.week_scans)
+def _show_communes(screen: Screen, report: Report) -> None:
+    total = report.total
+    sums = (total.points, total.points_new, total.scans_total, total.scans)
     must(sums == (POINTS, NEW_POINTS, SCANS, WEEK_SCANS), "the log adds up to what the district reported")
-    must(all((communes[code].points, communes[code].scans) == REPORTED[code] for code in REPORTED), "so each commune")
+    must({row.code: (row.points, row.scans_total) for row in report.rows} == REPORTED, "so each commune")
     screen.table(
-        f"{units()[DISTRICT].name}, counted from the log; the week is {WEEK[0]:%-d} to {WEEK[1]:%-d %B %Y}",
-        ("commune", "#points", "#new", "#active", "#scans", "#in week", "#visitors", "#no check-out"),
-        [_row(names[code], commune) for code, commune in communes.items()],
+        f"{report.unit.name}, counted from the log; the week is {WEEK[0]:%-d} to {WEEK[1]:%-d %B %Y}",
+        ("commune", "#points", "#new", "#active", "#scans", "#in week", "#change", "#rank", "#weekend", "#check-out"),
+        [_row(row.name, row) for row in report.rows],
         _row("district", total),
     )
     screen.say(
-        f"Sums as reported: {total.points} points, {total.new_points} of them new; {total.scans:,} scans,"
-        f" {total.week_scans:,} of them in the week."
+        f"Sums as reported: {total.points} points, {total.points_new} of them new; {total.scans_total:,} scans,"
+        f" {total.scans:,} of them in the week."
     )
 
 
-def _total(communes: Collection[Commune]) -> Commune:
-    """A visitor of several communes is one visitor."""
-    return Commune(
-        points=sum(one.points for one in communes),
-        new_points=sum(one.new_points for one in communes),
-        scans=sum(one.scans for one in communes),
-        week_scans=sum(one.week_scans for one in communes),
-        missing_check_outs=sum(one.missing_check_outs for one in communes),
-        visitors=set().union(*(one.visitors for one in communes)),
-        active=set().union(*(one.active for one in communes)),
-    )
-
-
-def _row(name: str, one: Commune) -> Row:
+def _row(name: str, row: Row) -> Sequence[object]:
     return (
-        name, one.points, one.new_points, len(one.active), f"{one.scans:,}", f"{one.week_scans:,}", len(one.visitors),
-        f"{one.missing_check_outs / one.scans:.0%}",
+        name, row.points, row.points_new, row.points_active, f"{row.scans_total:,}", f"{row.scans:,}",
+        f"{row.scans_change:+,}", row.rank or "", f"{row.weekend_share or 0:.0%}", f"{row.check_out_rate or 0:.0%}",
     )  # fmt: skip
 
 

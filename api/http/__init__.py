@@ -1,8 +1,11 @@
 """HTTP: what can be asked and recorded, for other programs. The contract's section HTTP, under ``/v1``.
 
-given.py      what routes are given             words.py     how names, times and numbers are written
+access.py     who may do what                   words.py     how names, times and numbers are written
+given.py      what routes are given
 problems.py   errors                            lists.py     positions, pages and streams
 requests.py   around every request              docs.py      the OpenAPI document and its page
+gathering.py  requests that are answered together
+rush.py       routes that read requests themselves
 serve.py      the process
 """
 
@@ -17,17 +20,19 @@ from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 
 from api.app import Truyvet
-from api.http import cases, events, health, imports, people, quarantines, traces, venues, visits
+from api.http import cases, events, health, imports, keys, people, qr_codes, quality, quarantines, reports, scans, traces, venues, visits
+from api.http.access import Access
 from api.http.docs import document
-from api.http.given import only_known_parameters
+from api.http.gathering import Gathering
+from api.http.given import admitted, only_known_parameters
 from api.http.problems import handle_problems
 from api.http.requests import Requests
 
 __all__ = ["create_app", "opened_app"]
 
 _ROUTERS: Final = (
-    venues.router, visits.router, people.router, imports.router, cases.router, traces.router, quarantines.router,
-    events.router, health.router,
+    scans.rush, scans.router, venues.router, quality.router, qr_codes.router, visits.router, people.router, imports.router, cases.router, traces.router, quarantines.router,
+    reports.router, events.router, keys.router,
 )  # fmt: skip
 
 
@@ -43,6 +48,8 @@ def opened_app(opened: Callable[[], AbstractContextManager[Truyvet]]) -> FastAPI
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with opened() as truyvet, _told_of_the_end(app.state.stopping):
             app.state.truyvet = truyvet
+            app.state.unnamed = truyvet.unnamed()
+            app.state.door = Gathering(truyvet.scans.record)
             app.openapi()  # now, and not while the first request waits
             yield
 
@@ -59,9 +66,11 @@ def opened_app(opened: Callable[[], AbstractContextManager[Truyvet]]) -> FastAPI
     app.state.stopping = threading.Event()
     app.state.imports = CapacityLimiter(imports.AT_ONCE)
     for router in _ROUTERS:
-        app.include_router(router, dependencies=[Depends(only_known_parameters)])
+        app.include_router(router, dependencies=[Depends(admitted)])
+    app.include_router(health.router, dependencies=[Depends(only_known_parameters)])
     handle_problems(app)
     document(app)
+    app.add_middleware(Access)
     app.add_middleware(Requests)
     return app
 

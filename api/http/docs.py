@@ -9,7 +9,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from api.http.problems import SCHEMA
+from api.http.access import RIGHTS
+from api.http.problems import SCHEMA, documented
 
 _ASSETS: Final = "/docs/assets"
 _ONLY_US: Final = (
@@ -39,9 +40,36 @@ async def _page() -> HTMLResponse:
     return page
 
 
+def _say_who_may(route: str, operation: dict[str, Any]) -> None:
+    """Every route but health needs a key, and has the answers to one that is none or not enough."""
+    if route not in RIGHTS:
+        return
+    roles = ", ".join(sorted(RIGHTS[route].roles))
+    operation["description"] = f"{operation.get('description', '')}\n\nRoles: {roles}.".strip()
+    operation["security"] = [{"access key": []}]
+    operation["responses"] = dict(
+        sorted((operation["responses"] | {str(status): documented(status) for status in (401, 403)}).items())
+    )
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter that may be left out is never null: a URL or a header has no way to say so."""
+    choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+    if len(choices) != 1:
+        return schema
+    return {name: value for name, value in schema.items() if name != "anyOf"} | choices[0]
+
+
+
 def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         document["components"]["schemas"]["Problem"] = SCHEMA
+        document["components"]["securitySchemes"] = {"access key": {"type": "http", "scheme": "bearer"}}
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                _say_who_may(f"{method.upper()} {path}", operation)
+                for parameter in operation.get("parameters", []):
+                    parameter["schema"] = _without_null(parameter["schema"])
         app.openapi_schema = document
     return app.openapi_schema

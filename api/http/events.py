@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 
 from api.app import Truyvet
+from api.http.access import Who
 from api.http.given import App
 from api.http.lists import (
     EVENTS,
@@ -30,6 +31,7 @@ from api.http.lists import (
 )
 from api.http.problems import OUTAGES, problems
 from api.http.words import Answer, Digits, NewUuid, Position
+from application.access_keys import AccessKeys
 from infrastructure.log import EventLog, RecordedEvent
 from infrastructure.mapper import EVENTS as TYPES
 
@@ -37,7 +39,7 @@ router = APIRouter(prefix="/v1/events", tags=["events"])
 
 _BATCH = 1_000
 _LOOK_AT_VIEW_SECONDS = 0.05
-_LOOK_AT_LOG_SECONDS = 1.0
+_LOOK_AT_LOG_SECONDS = 0.4  # and at the key: what is known of one may be half a second old
 _HEARTBEAT_SECONDS: Final = 15.0
 
 
@@ -94,17 +96,18 @@ class Wanted:
 def events(
     request: Request,
     truyvet: App,
+    who: Who,
     position: LogPosition,
     listing: List,
     after: Annotated[Position, Digits] = 0,
     type: Annotated[EventType | None, Query()] = None,  # noqa: A002 # the contract's word
     stream: Annotated[NewUuid | None, Query()] = None,
-    last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,18}$")] = None,
+    last_event_id: Annotated[str | None, Header(pattern="^[0-9]{1,18}$")] = None,
 ) -> Response:
     """In the order of positions. `Accept: text/event-stream` follows the log live, from `Last-Event-ID` if given."""
     wanted = Wanted(truyvet.log, type, stream)
     if accepted(request, (JSON, EVENTS)) == EVENTS:
-        return _live(truyvet, wanted, int(last_event_id or after), request.app.state.stopping)
+        return _live(truyvet, who.key_id, wanted, int(last_event_id or after), request.app.state.stopping)
     return listing.answer_in_order(position, InOrder(wanted.read, _shown, _COLUMNS), after)
 
 
@@ -112,17 +115,21 @@ def _shown(found: Sequence[RecordedEvent]) -> list[dict[str, Any]]:
     return [event.as_dict() for event in found]
 
 
-def _live(truyvet: Truyvet, wanted: Wanted, after: int, stopping: threading.Event) -> Response:
+def _live(truyvet: Truyvet, key_id: UUID, wanted: Wanted, after: int, stopping: threading.Event) -> Response:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept"}
-    return StreamingResponse(_follow(truyvet, wanted, after, stopping), media_type=EVENTS, headers=headers)
+    return StreamingResponse(_follow(truyvet, key_id, wanted, after, stopping), media_type=EVENTS, headers=headers)
 
 
-async def _follow(truyvet: Truyvet, wanted: Wanted, after: int, stopping: threading.Event) -> AsyncIterator[bytes]:
-    """Until the reader goes or the server stops; while the database is away nothing new is known."""
+async def _follow(
+    truyvet: Truyvet, key_id: UUID, wanted: Wanted, after: int, stopping: threading.Event
+) -> AsyncIterator[bytes]:
+    """Until the reader goes, the key ends or the server stops; while the database is away nothing new is known."""
     yield b": the log from here\n\n"
     told = time.monotonic()
     while not stopping.is_set():
-        found, after = await run_in_threadpool(_news, wanted, after)
+        is_live, found, after = await run_in_threadpool(_news, truyvet.access_keys, key_id, wanted, after)
+        if not is_live:
+            return
         if found:
             yield "".join(map(_sent, found)).encode()
             told = time.monotonic()
@@ -133,18 +140,27 @@ async def _follow(truyvet: Truyvet, wanted: Wanted, after: int, stopping: thread
             await _until_moved(truyvet, after, stopping)
 
 
-def _news(wanted: Wanted, after: int) -> tuple[list[RecordedEvent], int]:
-    """What is new, and the position up to which everything is told."""
+class _News(NamedTuple):
+    """Whether the key is still good, what is new, and the position up to which everything is told then."""
+
+    is_live: bool
+    found: Sequence[RecordedEvent]
+    after: int
+
+
+def _news(keys: AccessKeys, key_id: UUID, wanted: Wanted, after: int) -> _News:
     try:
+        if not keys.is_live(key_id):
+            return _News(False, [], after)
         head = wanted.log.head()
         found = wanted.read(after, _BATCH, until=head)
     except OUTAGES:
-        return [], after
-    return found, max(after, head if len(found) < _BATCH else found[-1].position)
+        return _News(True, [], after)
+    return _News(True, found, max(after, head if len(found) < _BATCH else found[-1].position))
 
 
 async def _until_moved(truyvet: Truyvet, after: int, stopping: threading.Event) -> None:
-    """The view of this process hears of an append at once; the log is looked at every second all the same."""
+    """The view of this process hears of an append at once; the log is looked at now and then all the same."""
     deadline = time.monotonic() + _LOOK_AT_LOG_SECONDS
     while truyvet.graph.position <= after and not stopping.is_set() and time.monotonic() < deadline:
         await asyncio.sleep(_LOOK_AT_VIEW_SECONDS)

@@ -201,7 +201,7 @@ def imports(truyvet: App, position: RegisterPosition, listing: List) -> Response
     return listing.answer_in_order(position, InOrder(truyvet.registers.imports.page, _listed, _COLUMNS))
 
 
-@router.post("/{import_id}/retraction", responses=problems(400, 403, 404, 413, 415))
+@router.post("/{import_id}/retraction", responses=problems(400, 403, 404, 409, 413, 415))
 def retract(
     import_id: PathUuid,
     truyvet: App,

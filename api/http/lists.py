@@ -251,6 +251,13 @@ async def listed_position(
     return await pinned(truyvet, wait_for, as_of, cursor)
 
 
+async def head_position(truyvet: App) -> int:
+    """The end of the log, which the view has reached: for a write that depends on what is so now."""
+    head = await run_in_threadpool(truyvet.log.head)
+    await _in_view(truyvet, head)
+    return head
+
+
 async def register_position(truyvet: App, wait_for: WaitFor = None) -> int:
     """The position of a list of what is so now."""
 
@@ -259,6 +266,14 @@ async def register_position(truyvet: App, wait_for: WaitFor = None) -> int:
 
     await _reached(reached, wait_for or 0)
     return await run_in_threadpool(reached)
+
+
+async def views_position(truyvet: App, wait_for: WaitFor = None, as_of: QueryAsOf = None) -> int:
+    """The position of a read of several views: the end of the log unless another is asked for."""
+    position = await log_position(truyvet, wait_for, as_of)
+    await _in_view(truyvet, position)
+    await _reached(lambda: truyvet.registers.position, position)
+    return position
 
 
 async def pinned(truyvet: Truyvet, wait_for: int | None, as_of: str | None, cursor: Cursor | None) -> int:
@@ -298,7 +313,9 @@ List = Annotated[Listing, Depends(listing)]
 LogPosition = Annotated[int, Depends(log_position)]
 ViewPosition = Annotated[int, Depends(view_position)]
 ListedPosition = Annotated[int, Depends(listed_position)]
+HeadPosition = Annotated[int, Depends(head_position)]
 RegisterPosition = Annotated[int, Depends(register_position)]
+ViewsPosition = Annotated[int, Depends(views_position)]
 
 
 def columns_of(answer: type[Answer]) -> tuple[str, ...]:

@@ -14,7 +14,20 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from application.log import Raced
-from domain.errors import Conflict, Malformed, Refused, TimedOut, TruyvetError, Unavailable, Unknown
+from domain.errors import (
+    AlteredCode,
+    Conflict,
+    EndedCode,
+    Forbidden,
+    ForeignCode,
+    ForgedCode,
+    Malformed,
+    Refused,
+    TimedOut,
+    TruyvetError,
+    Unavailable,
+    Unknown,
+)
 from infrastructure.lines import Unreadable
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -23,11 +36,20 @@ STATUSES: Final[dict[type[TruyvetError], HTTPStatus]] = {
     Malformed: HTTPStatus.UNPROCESSABLE_ENTITY,
     Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
     Unreadable: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Forbidden: HTTPStatus.FORBIDDEN,
     Unknown: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     TimedOut: HTTPStatus.GATEWAY_TIMEOUT,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+TYPES: Final[dict[type[TruyvetError], dict[str, str]]] = {
+    ForeignCode: {"type": "urn:truyvet:problem:code-foreign", "title": "Foreign QR code"},
+    AlteredCode: {"type": "urn:truyvet:problem:code-altered", "title": "Altered QR code"},
+    ForgedCode: {"type": "urn:truyvet:problem:code-forged", "title": "Forged QR code"},
+    EndedCode: {"type": "urn:truyvet:problem:code-ended", "title": "Ended QR code"},
+}
+"""What programs must tell apart by more than the status; every other problem is about:blank."""
 
 OUTAGES: Final = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, Raced)
 """What PostgreSQL and its pool raise while the database is away or too busy; PoolTimeout is one of them."""
@@ -61,16 +83,21 @@ def handle_problems(app: FastAPI) -> None:
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problem responses of a route, for the OpenAPI document; any route may answer 422, 500 and 503."""
-    return {status: _documented(status) for status in sorted({*statuses, 422, 500, 503})}
+    return {status: documented(status) for status in sorted({*statuses, 422, 500, 503})}
 
 
-def _documented(status: int) -> dict[str, Any]:
+def documented(status: int) -> dict[str, Any]:
     title = _TITLES.get(status) or HTTPStatus(status).phrase
     example = {"type": "about:blank", "title": title, "status": status, "detail": _EXAMPLES[status]}
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
-    retry = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
-    return {"description": title, "content": content} | ({"headers": retry} if status == 503 else {})
+    documented = {"description": title, "content": content}
+    return documented | ({"headers": _HEADERS[status]} if status in _HEADERS else {})
 
+
+_HEADERS: Final[dict[int, dict[str, Any]]] = {
+    401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    503: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}},
+}
 
 SCHEMA: Final[dict[str, Any]] = {
     "title": "Problem",
@@ -94,7 +121,8 @@ SCHEMA: Final[dict[str, Any]] = {
 
 _EXAMPLES: Final = {
     400: "the body is no JSON",
-    403: "a page of another host changes nothing here",
+    401: "send a valid access key: Authorization: Bearer KEY",
+    403: "this key's role may not do that",
     404: "there is no case with that id",
     409: "that id belongs to another case already",
     413: "a JSON body has at most 1 MB",
@@ -108,10 +136,15 @@ _EXAMPLES: Final = {
 
 async def _refused(_: Request, error: Exception) -> Response:
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
-    return problem(status, str(error).removesuffix(_AT_A_POSITION))
+    more = next((more for kind, more in TYPES.items() if isinstance(error, kind)), None)
+    return problem(status, str(error).removesuffix(_AT_A_POSITION), more=more)
 
 
 async def _outage(_: Request, __: Exception) -> Response:
+    return outage()
+
+
+def outage() -> Response:
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, _EXAMPLES[503])
 
 

@@ -1,10 +1,11 @@
 """Around every request: its id, the bound of its body, its line in the log, and an answer when all else fails."""
 
 import re
+import secrets
 import time
 import traceback
+from itertools import count
 from typing import Final
-from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,6 +19,9 @@ LARGEST_BODY: Final = 1_000_000
 
 STREAMED: Final = frozenset({"/v1/imports/visits", "/v1/imports/quarantines"})
 """Bodies sent there are of any size, and are read as they come."""
+
+_PROCESS: Final = secrets.token_hex(12)
+_numbers: Final = count()
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
 _DEEPEST = 12  # innermost frames of a failure that the log shows
@@ -91,11 +95,11 @@ class _Request:
 
 
 def _request_id(headers: Headers) -> str:
-    """Given, else the idempotency key of a write, so that it is known again, else random."""
+    """Given, else the idempotency key of a write, so that it is known again, else one that no other request has."""
     for name in ("x-request-id", "idempotency-key"):
         if _REQUEST_ID.fullmatch(headers.get(name, "")):
             return headers[name]
-    return uuid4().hex
+    return f"{_PROCESS}{next(_numbers):08x}"
 
 
 def _where(error: Exception) -> dict[str, object]:

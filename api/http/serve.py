@@ -1,5 +1,6 @@
 """The process that answers HTTP: one, or several that share a socket."""
 
+import gc
 import ipaddress
 import os
 import signal
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -25,6 +27,7 @@ from api.app import Truyvet, open_truyvet
 from api.http import create_app, opened_app
 from api.http.problems import problem
 from domain.errors import Malformed, Refused, TimedOut, Unavailable
+from infrastructure.admin_key import admin_key_file
 from infrastructure.graph import warm_up
 from infrastructure.reading import Undecodable
 from infrastructure.settings import Settings
@@ -34,6 +37,7 @@ _GRACE_SECONDS: Final = 5
 
 _ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
 _LOOK_AGAIN_SECONDS: Final = 0.05
+_SWITCH_SECONDS: Final = 0.0005
 _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 
@@ -51,6 +55,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, workers
         _announce(listener)
         if workers == 1:
             with following(settings) as truyvet:
+                _have_an_admin_key(truyvet)
                 uvicorn.Server(_config(LoopbackOnly(create_app(truyvet)))).run([listener])
         else:
             _run_workers(settings, listener, workers)
@@ -70,7 +75,20 @@ def following(settings: Settings) -> Iterator[Truyvet]:
         truyvet.graph.start()
         truyvet.registers.start()
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+        _answer_before_all_else()
         yield truyvet
+
+
+def _answer_before_all_else() -> None:
+    """Requests wait neither for the collector to look through what is here to stay, nor long for other threads."""
+    gc.freeze()
+    sys.setswitchinterval(_SWITCH_SECONDS)
+
+
+def _have_an_admin_key(truyvet: Truyvet) -> None:
+    path = admin_key_file(truyvet.access_keys, truyvet.registers, truyvet.settings.data_dir)
+    if path is not None:
+        print(f"an admin's access key is in {path}", file=sys.stderr, flush=True)  # noqa: T201 # for whoever started it
 
 
 def _warm_up() -> None:
@@ -89,7 +107,8 @@ def worker() -> ASGIApp:
 
 def _run_workers(settings: Settings, listener: socket.socket, workers: int) -> None:
     """Opened here first: what is wrong is said once, the schema is brought up to date once."""
-    with open_truyvet(settings):
+    with open_truyvet(settings) as truyvet:
+        _have_an_admin_key(truyvet)
         os.environ |= _environment(settings)
         config = _config("api.http.serve:worker", factory=True, workers=workers)
         supervisor = Multiprocess(config, sockets=[listener])
@@ -122,7 +141,7 @@ def _config(app: ASGIApp | str, *, factory: bool = False, workers: int = 1) -> u
 
 def _refuse_outside(host: str) -> None:
     if host != "localhost" and not _is_loopback(host):
-        raise Refused("without access keys only this machine is served: the host must be 127.0.0.1, ::1 or localhost")
+        raise Refused("only this machine is served: the host must be 127.0.0.1, ::1 or localhost")
 
 
 def _is_loopback(host: str) -> bool:
@@ -190,7 +209,8 @@ def _log_to_stderr() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
     )
 
 
@@ -215,6 +235,7 @@ def _refusal(method: str, headers: Headers) -> Response | None:
     return None
 
 
+@lru_cache(maxsize=64)
 def _names_this_machine(host: str) -> bool:
     name = host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
     return name == "localhost" or _is_loopback(name)

@@ -20,10 +20,13 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from domain.errors import Malformed, TruyvetError
+from domain.opening_hours import LONGEST as LONGEST_OPENING_HOURS
+from domain.opening_hours import PATTERN as OPENING_HOURS
 from domain.people import parse_identity
 from domain.rules import RULES
 from domain.times import Seconds, parse_date, parse_instant
 from domain.venues import DEFAULT_STAY, LONGEST_DEFAULT_STAY, parse_kind
+from domain.weeks import Week
 
 T = TypeVar("T")
 
@@ -111,6 +114,10 @@ def _date(text: str) -> date:
 _INSTANT = _schema("string", format="date-time", examples=["2021-08-30T09:00:00+07:00"])
 Instant = Annotated[Seconds, _read(parse_instant), _INSTANT]
 QueryInstant = Annotated[Seconds, _read(_in_query), _INSTANT]
+IsoWeek = Annotated[
+    str, _checked(Week.numbered), _schema("string", pattern="^[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])$", examples=["2021-W45"])
+]
+WeekEnding = Annotated[str, _checked(Week.ending), _schema("string", format="date", examples=["2021-11-12"])]
 Day = Annotated[date, _read(_date), _schema("string", format="date", examples=["2021-08-30"])]
 
 # --- names
@@ -153,7 +160,7 @@ PersonName = Annotated[
     str, _checked(_person), _schema("string", pattern=_PERSON, examples=["phone:+84912345678", f"id:{_EXAMPLE_ID}"])
 ]
 QueryPerson = Annotated[
-    str, _checked(_person_in_query), _schema("string", pattern="^(id|ref):", examples=["ref:ABC-1"])
+    str, _checked(_person_in_query), _schema("string", pattern=f"^(id:{_UUID}|ref:{ID[1:-1]})$", examples=["ref:ABC-1"])
 ]
 Id = Annotated[str, StringConstraints(pattern=ID)]
 NewUuid = Annotated[UUID, _read(_uuid), _schema("string", format="uuid", examples=[_EXAMPLE_ID])]
@@ -192,8 +199,17 @@ PathPerson = Annotated[
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=1000)]
 """Free text. The pattern refuses NUL and what is no Unicode."""
+Scanned = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=2000)]
+"""What a QR code says."""
 ShortText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
 Kind = Annotated[str, _read(parse_kind), _schema("string", enum=list(DEFAULT_STAY))]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS 84")]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS 84")]
+OpeningHours = Annotated[
+    str,
+    StringConstraints(pattern=OPENING_HOURS, max_length=LONGEST_OPENING_HOURS),
+    Field(examples=["Mo-Fr 07:00-18:00; Sa 08:00-12:00"], description="As OpenStreetMap writes them, local time"),
+]
 Rules = Annotated[str, Field(json_schema_extra={"enum": list(RULES)}), StringConstraints(max_length=32)]
 
 
@@ -241,7 +257,10 @@ AsOf = Annotated[
     BeforeValidator(_as_text),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "format": "date-time"}],
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": LAST_POSITION},
+                {"type": "string", "format": "date-time"},
+            ],
             "description": "A position of the log, or the instant at which something was recorded, to the microsecond",
         }
     ),

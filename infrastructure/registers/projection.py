@@ -1,5 +1,6 @@
 """The registers' projection: the next events of the log and the position they lead to, in one transaction."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -44,10 +45,11 @@ class Place(NamedTuple):
 
 
 class Placing(NamedTuple):
-    """A change, and the event that makes it."""
+    """A change to a table, and the event that makes it."""
 
     position: int
     topic: str
+    table: str
     change: Change
 
 
@@ -57,7 +59,10 @@ class Projection:
     def __init__(self, log: EventLog, registers: Sequence[Register[Any, Any]]) -> None:
         self.log = log
         self.registers = registers
-        self._register_of = {event.TOPIC: register for register in registers for event in register.events}
+        self._registers_of: dict[str, list[Register[Any, Any]]] = defaultdict(list)
+        for register in registers:
+            for event in register.events:
+                self._registers_of[event.TOPIC].append(register)
 
     def place(self, connection: Connection[DictRow]) -> Place:
         row = connection.execute(PLACE.encode()).fetchone()
@@ -104,34 +109,40 @@ class Projection:
         return changes, None
 
     def _changes(self, connection: Connection[DictRow], after: int, until: int) -> Iterator[Placing]:
-        topics = list(self._register_of)
+        topics = list(self._registers_of)
         for row in connection.execute(NEXT.encode(), {"after": after, "until": until, "topics": topics}):
             actor = row.pop("actor")
             event = Placed(**row)
-            domain_event = decoded(self.log.mapper, event)
-            try:
-                change = self._register_of[event.topic].change(
-                    domain_event, Origin(event.position, event.stream, actor)
-                )
-            except UNREADABLE as error:
-                raise undecodable(event.position, event.topic, error) from error
-            yield Placing(event.position, event.topic, change)
+            yield from self._changes_by(event, Origin(event.position, event.stream, actor))
+
+    def _changes_by(self, event: Placed, origin: Origin) -> list[Placing]:
+        """All that one event changes, or nothing."""
+        domain_event = decoded(self.log.mapper, event)
+        try:
+            return [
+                Placing(event.position, event.topic, register.table, register.change(domain_event, origin))
+                for register in self._registers_of[event.topic]
+            ]
+        except UNREADABLE as error:
+            raise undecodable(event.position, event.topic, error) from error
 
     def _write(self, connection: Connection[DictRow], changes: Sequence[Placing]) -> Undecodable | None:
-        """All at once; one by one when the database refuses something, to know which it is."""
+        """All at once, table by table; event by event when the database refuses something, to know which it is."""
+        by_table = sorted(changes, key=attrgetter("table"))
         try:
             with connection.transaction(), connection.cursor() as cursor:
-                for sql, alike in groupby(changes, key=attrgetter("change.sql")):
+                for sql, alike in groupby(by_table, key=attrgetter("change.sql")):
                     cursor.executemany(sql.encode(), [placing.change.values for placing in alike])
         except (psycopg.DataError, psycopg.IntegrityError):
             return self._write_one_by_one(connection, changes)
         return None
 
     def _write_one_by_one(self, connection: Connection[DictRow], changes: Sequence[Placing]) -> Undecodable | None:
-        for position, topic, change in changes:
+        for (position, topic), of_event in groupby(changes, key=attrgetter("position", "topic")):
             try:
                 with connection.transaction():
-                    connection.execute(change.sql.encode(), change.values)
+                    for placing in of_event:
+                        connection.execute(placing.change.sql.encode(), placing.change.values)
             except (psycopg.DataError, psycopg.IntegrityError) as error:
                 return undecodable(position, topic, error)
         return None

@@ -16,10 +16,12 @@ from psycopg.rows import DictRow
 from domain.errors import TimedOut
 from infrastructure.following import Following, Status
 from infrastructure.log import EventLog
+from infrastructure.registers.access_keys import AccessKeyRegister
 from infrastructure.registers.cases import CaseRegister
 from infrastructure.registers.imports import ImportRegister
 from infrastructure.registers.projection import Projection
 from infrastructure.registers.quarantines import QuarantineRegister
+from infrastructure.registers.venue_history import VenueHistory
 from infrastructure.registers.venues import VenueRegister
 
 _LEADING = 7_479_002  # any fixed number: the advisory lock that the leader holds
@@ -46,7 +48,12 @@ class Registers:
         self.cases = CaseRegister(log.database)
         self.quarantines = QuarantineRegister(log.database)
         self.imports = ImportRegister(log.database)
-        self.projection = Projection(log, (self.venues, self.cases, self.quarantines, self.imports))
+        self.access_keys = AccessKeyRegister(log.database)
+        self.venue_history = VenueHistory(log.database)
+        self.projection = Projection(
+            log,
+            (self.venues, self.cases, self.quarantines, self.imports, self.access_keys, self.venue_history),
+        )
         self._following = Following("registers", log.database, self._follow, revive)
         self._seen = 0
 

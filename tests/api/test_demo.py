@@ -4,7 +4,6 @@ import json
 import os
 import random
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -189,11 +188,10 @@ def test_what_to_try_next_works_over_http(ran: Ran) -> None:
     )
     try:
         assert server.stderr is not None
-        at = re.search(r"http://\S+", server.stderr.readline())
-        assert at is not None
+        at = next(found for found in map(re.compile(r"http://\S+").search, server.stderr) if found)
         for line in ran.out.splitlines():
             if line.startswith("  curl"):
-                answer = curl(line.replace("http://127.0.0.1:8000", at[0]))
+                answer = curl(ran, line.replace("http://127.0.0.1:8000", at[0]))
                 assert answer.status_code == 200
                 assert "ref:" in answer.text
     finally:
@@ -201,13 +199,13 @@ def test_what_to_try_next_works_over_http(ran: Ran) -> None:
         server.wait(30)
 
 
-def curl(line: str) -> httpx.Response:
-    """The request of a printed curl command, which this machine may not have."""
-    words = shlex.split(line)
-    options = {name: value for name, value in pairwise(words) if name in ("-H", "-d")}
-    header = dict([options["-H"].split(": ", 1)]) if "-H" in options else {}
+def curl(ran: Ran, line: str) -> httpx.Response:
+    """The request of a printed curl command, which this machine may not have, as the shell reads it."""
+    words = ran.run(line.replace("curl", "printf '%s\\n'", 1)).stdout.splitlines()
+    headers = dict(value.split(": ", 1) for name, value in pairwise(words) if name == "-H")
+    body = next((value for name, value in pairwise(words) if name == "-d"), None)
     url = next(word for word in words if word.startswith("http"))
-    return httpx.request("POST" if "-d" in options else "GET", url, headers=header, content=options.get("-d"))
+    return httpx.request("GET" if body is None else "POST", url, headers=headers, content=body)
 
 
 def test_a_directory_of_somebody_else_stays(tmp_path: Path) -> None:

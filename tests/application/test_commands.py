@@ -1,6 +1,6 @@
 """The same again gives the same answer; the same id or key with another content is a conflict; retries are safe."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from uuid import UUID, uuid4
@@ -12,6 +12,7 @@ from api.app import Truyvet
 from application.log import Draft, Recorded
 from application.people import People
 from application.provenance import LOCAL
+from application.venues import Changes
 from domain.errors import Conflict, Malformed, Refused, Unknown
 from domain.rules import CaseDates
 from infrastructure.events import EventRecorder
@@ -59,6 +60,33 @@ class TestVenues:
         truyvet.venues.register("Chốt", "checkpoint", code="a")
         truyvet.venues.register("Hotel", "hotel", code="b", default_stay_minutes=30)
         assert [truyvet.venues.get(code).default_stay_minutes for code in "ab"] == [10, 30]
+
+    def test_an_unknown_manager_is_registered_with_the_venue_an_unknown_whole_is_not(self, truyvet: Truyvet) -> None:
+        with pytest.raises(Unknown):
+            truyvet.venues.register("Stall", "shop", manager="ref:ann", part_of="market")
+        assert truyvet.log.head() == 0
+        first = truyvet.venues.register("Market", "market", code="market", manager="ref:ann")
+        assert first.position == 2
+        assert truyvet.venues.register("Market", "market", code="market", manager="ref:ann") == first
+        with pytest.raises(Conflict):
+            truyvet.venues.register("Market", "market", code="market", manager="ref:bob")
+        assert truyvet.log.head() == 2
+        assert truyvet.venues.get("market").manager == truyvet.people.find("ref:ann")
+        stall = truyvet.venues.register("Stall", "shop", manager="ref:ann", part_of="market")
+        assert stall.position == 3
+        assert truyvet.venues.get(str(stall.id)).part_of == first.id
+
+    def test_a_change_of_status_again_records_nothing(self, truyvet: Truyvet, cafe: str) -> None:
+        for change in (truyvet.venues.suspend, truyvet.venues.reactivate, truyvet.venues.close):
+            assert change(cafe, NINE) == change(cafe, NINE) == change(cafe)
+        assert truyvet.log.head() == 4
+
+    def test_an_amendment_again_records_nothing(self, truyvet: Truyvet, cafe: str) -> None:
+        changes: Changes = {"commune": "00001", "latitude": 21.0, "longitude": 105.8, "manager": "ref:ann"}
+        first = truyvet.venues.amend(cafe, **changes)
+        assert truyvet.venues.amend(cafe, **changes) == first == truyvet.venues.amend(cafe)
+        with pytest.raises(Malformed):
+            truyvet.venues.amend(cafe, commune="387")
 
 
 class TestVisits:
@@ -172,22 +200,22 @@ class TestAtTheSameTime:
                 copies = [threads.submit(write, truyvet, what, f"ref:{number}", UUID(int=number)) for _ in range(4)]
             assert len({copy.result() for copy in copies}) == 1
 
-    @pytest.mark.parametrize("what", ["visit", "visit with id", "case", "quarantine"])
+    @pytest.mark.parametrize("what", ["visit", "visit with id", "venue", "case", "quarantine"])
     def test_a_twin_that_is_recorded_while_the_person_is_looked_up(
         self, truyvet: Truyvet, cafe: str, monkeypatch: pytest.MonkeyPatch, what: str
     ) -> None:
         """The one interleaving in which the person is new and the thing itself is already there."""
-        find_or_draft = People.find_or_draft
+        find_known = People.find_known
         twins: list[Recorded | None] = []
 
-        def overtaken(people: People, name: str, draft: Draft) -> UUID:
-            person = find_or_draft(people, name, draft)
+        def overtaken(people: People, names: Iterable[str]) -> dict[str, UUID]:
+            known = find_known(people, names)
             if not twins:
                 twins.append(None)
                 twins[0] = write(truyvet, what, "ref:ann", UUID(int=7))
-            return person
+            return known
 
-        monkeypatch.setattr(People, "find_or_draft", overtaken)
+        monkeypatch.setattr(People, "find_known", overtaken)
         assert write(truyvet, what, "ref:ann", UUID(int=7)) == twins[0]
 
 
@@ -198,7 +226,7 @@ def write(truyvet: Truyvet, what: str, name: str, an_id: UUID) -> Recorded:
         case "visit with id":
             return truyvet.visits.check_in(name, "cafe", NINE, visit_id=str(an_id))
         case "venue":
-            return truyvet.venues.register("Gym", "other", venue_id=an_id)
+            return truyvet.venues.register("Gym", "other", venue_id=an_id, manager=name)
         case "case":
             return truyvet.cases.confirm(name, DATES, case_id=an_id)
         case _:

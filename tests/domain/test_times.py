@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import Malformed
-from domain.times import LATEST, parse_instant, to_text
+from domain.times import LATEST, add_days, local_day, parse_instant, start_of_day, to_text
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,8 @@ def test_what_is_no_instant(text: str) -> None:
 def test_text_and_back(instant: int) -> None:
     assert parse_instant(to_text(instant)) == instant
     assert datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") == to_text(instant)
+
+
+@given(st.integers(86_400, LATEST - 86_400))
+def test_the_local_day(instant: int) -> None:
+    assert start_of_day(local_day(instant)) <= instant < start_of_day(add_days(local_day(instant), 1))

@@ -84,6 +84,44 @@ def test_a_venue_is_in_the_register_as_it_is_now(truyvet: Truyvet, registers: Re
     assert row is not None
     assert (row.code, row.name, row.kind, row.address) == ("cafe", "Café Sáng", "restaurant", "12 Lê Lợi")
     assert (row.default_stay_minutes, row.registered_at, row.position) == (45, to_datetime(NINE), recorded.position)
+    assert (row.status, row.status_since) == ("active", to_datetime(NINE))
+
+
+def test_a_venue_is_in_the_register_where_it_lies_now_and_with_its_status(
+    truyvet: Truyvet, registers: Registers
+) -> None:
+    market = truyvet.venues.register("Chợ", "market", code="market", commune="00001").id
+    stall = truyvet.venues.register("Sạp", "shop", code="stall", part_of="market", manager="ref:ann", latitude=21.0,
+                                    longitude=105.8, opening_hours="24/7", registered_at=NINE).id  # fmt: skip
+    truyvet.venues.amend("stall", commune="00004", address="2 Hàng Buồm", latitude=21.5, opening_hours="Su off",
+                         manager="ref:bob")  # fmt: skip
+    statuses = []
+    for change, at in ((truyvet.venues.suspend, NINE), (truyvet.venues.reactivate, TEN), (truyvet.venues.close, TEN)):
+        change("stall", at)
+        registers.catch_up()
+        row = registers.venues.get(stall)
+        assert row is not None
+        statuses.append((row.status, row.status_since))
+    assert statuses == [("suspended", to_datetime(NINE)), ("active", to_datetime(TEN)), ("closed", to_datetime(TEN))]
+    assert (row.part_of, row.manager_id) == (market, truyvet.people.find("ref:bob"))
+    assert (row.commune, row.address, row.latitude, row.longitude) == ("00004", "2 Hàng Buồm", 21.5, 105.8)
+    assert row.opening_hours == "Su off"
+
+
+def test_venues_are_listed_by_what_they_lie_in_and_by_kind(truyvet: Truyvet, registers: Registers) -> None:
+    market = truyvet.venues.register("Chợ", "market", code="market", commune="00001").id
+    for code, kind in (("stall", "shop"), ("bar", "restaurant")):
+        truyvet.venues.register(code, kind, code=code, part_of="market", commune="00004")
+    register(truyvet, "cafe")
+    registers.catch_up()
+
+    def listed(**only: Any) -> list[str | None]:
+        return [venue.code for venue in registers.venues.page(**only)]
+
+    assert listed(part_of=market) == ["stall", "bar"]
+    assert listed(kind="restaurant") == ["bar", "cafe"]
+    assert listed(commune="00004", kind="shop") == ["stall"]
+    assert listed(part_of=uuid4()) == []
 
 
 def test_a_case_is_in_the_register_with_the_dates_that_are_known_now(truyvet: Truyvet, registers: Registers) -> None:
@@ -219,6 +257,40 @@ def test_an_event_that_the_database_refuses_is_named(truyvet: Truyvet, registers
     with pytest.raises(Undecodable, match="position 2"):
         registers.catch_up()
     assert registers.position == 1
+
+
+def test_what_an_event_changes_in_several_registers_is_written_whole_or_not_at_all(
+    truyvet: Truyvet, registers: Registers
+) -> None:
+    register(truyvet, "a", "b", "c")
+    stray = [2, uuid4(), "registered", to_datetime(NINE)]
+    execute(
+        truyvet, "INSERT INTO venue_history (position, venue_id, kind, happened_at) VALUES (%s, %s, %s, %s)", *stray
+    )
+    with pytest.raises(Undecodable, match="position 2"):
+        registers.catch_up()
+    assert [venue.code for venue in registers.venues.page()] == ["a"]
+    execute(truyvet, "DELETE FROM venue_history WHERE position = 2")
+    registers.catch_up()
+    assert [venue.code for venue in registers.venues.page()] == ["a", "b", "c"]
+    assert [fact.position for fact in registers.venue_history.page()] == [1, 2, 3]
+
+
+def test_the_history_of_a_venue_is_all_that_says_where_it_lay_and_until_when(
+    truyvet: Truyvet, registers: Registers
+) -> None:
+    venue = truyvet.venues.register("Café", "restaurant", code="cafe", commune="14995", registered_at=NINE)
+    moved = truyvet.venues.amend("cafe", name="Café Sáng", commune="14998").position
+    truyvet.venues.suspend("cafe", TEN)
+    closed = truyvet.venues.close("cafe", TEN).position
+    registers.catch_up()
+    facts = registers.venue_history.page()
+    assert [(fact.position, fact.kind, fact.commune) for fact in facts] == [
+        (venue.position, "registered", "14995"), (moved, "moved", "14998"), (closed, "closed", None),
+    ]  # fmt: skip
+    assert {fact.venue for fact in facts} == {venue.id}
+    assert (facts[0].happened_at, facts[2].happened_at) == (NINE, TEN)
+    assert registers.venue_history.get(venue.id) == facts[-1]
 
 
 def test_the_graph_goes_on_while_the_registers_cannot(truyvet: Truyvet, registers: Registers) -> None:

@@ -3,14 +3,14 @@
 import csv
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import networkx as nx
 import pytest
 
 from api.app import Truyvet
-from api.cli import run
+from domain.times import parse_instant
+from tests.api.cli.running import Run
 
 HEADER = "person,venue,check_in,check_out\n"
 OUTBREAK = (
@@ -22,21 +22,6 @@ ref:cid,gym,2021-08-30T14:00:00+07:00,2021-08-30T16:00:00+07:00
 """
 )
 WINDOW = ("--person", "ref:ann", "--from", "2021-08-30T00:00:00+07:00", "--to", "2021-09-02T00:00:00+07:00")
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(truyvet: Truyvet, database_url: str, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs one command line on the test's database; its exit code, stdout and stderr."""
-    data_dir = str(truyvet.settings.data_dir)
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = run(["--data-dir", data_dir, "--database-url", database_url, *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return command
 
 
 @pytest.fixture
@@ -165,6 +150,34 @@ class TestOtherQuestions:
         ]  # fmt: skip
         assert cli("overlaps", "--venue", "nowhere", *window)[0] == 1
 
+    def test_overlaps_at_a_venue_and_everything_in_it(self, truyvet: Truyvet, cli: Run, outbreak: Path) -> None:
+        truyvet.venues.register("Terrace", "restaurant", code="terrace", part_of="cafe")
+        truyvet.visits.check_in("ref:eve", "terrace", parse_instant("2021-08-30T02:30:00Z"))
+        window = ("--from", "2021-08-30T00:00:00+07:00", "--to", "2021-08-30T10:30:00+07:00")
+        alone, whole = (
+            list(csv.DictReader(io.StringIO(cli("overlaps", "--venue", "cafe", *window, *more, "--format", "csv")[1])))
+            for more in ((), ("--parts",))
+        )
+        assert [(row["person_a"], row["person_b"]) for row in alone] == [("ref:ann", "ref:bob")]
+        assert [(row["person_a"], row["person_b"], row["venue_a"], row["venue_b"]) for row in whole] == [
+            ("ref:ann", "ref:eve", "cafe", "terrace"),
+            ("ref:ann", "ref:bob", "cafe", "cafe"),
+            ("ref:bob", "ref:eve", "cafe", "terrace"),
+        ]
+
+    def test_quality(self, cli: Run, outbreak: Path, tmp_path: Path) -> None:
+        file = tmp_path / "night.csv"
+        file.write_text(HEADER + "ref:eve,gym,2021-08-30T08:00:00+07:00,2021-08-31T09:00:00+07:00\n")
+        assert cli("import", "visits", str(file))[0] == 0
+        flags = [json.loads(line) for line in cli("quality", "--venue", "gym", "--format", "ndjson")[1].splitlines()]
+        assert [(flag["name"], flag["count"], len(flag["examples"])) for flag in flags] == [("long_stays", 1, 1)]
+        whole = json.loads(cli("quality", "--venue", "gym", "--format", "json", "--lang", "en")[1])
+        assert (whole["visits"], whole["from"], whole["to"]) == (3, "2021-08-02T17:00:00Z", "2021-08-30T17:00:00Z")
+        assert whole["flags"][0]["says"] == "Check-outs come more than 12 hours after their check-ins."
+        assert "hơn 12 giờ" in cli("quality", "--venue", "gym")[1]
+        assert json.loads(cli("quality", "--venue", "cafe", "--format", "json")[1])["flags"] == []
+        assert cli("quality", "--venue", "nowhere")[::2] == (1, "truyvet: there is no venue with that code or id\n")
+
     def test_a_case_and_its_contacts(self, cli: Run, outbreak: Path) -> None:
         code, out, _ = cli("case", "confirm", "--person", "ref:ann", "--onset", "2021-08-31", "--rules", "who")
         case = json.loads(out)
@@ -186,7 +199,7 @@ class TestLookingAfterIt:
         first, second = cli("rebuild"), cli("rebuild")
         assert first == second
         assert [line.split()[0] for line in first[1].splitlines()] == [
-            "venues", "cases", "quarantines", "imports", "keys", "graph",
+            "venues", "cases", "quarantines", "imports", "access_keys", "venue_history", "keys", "graph",
         ]  # fmt: skip
 
     def test_verify_finds_nothing_on_a_whole_log_and_what_was_altered_on_another(

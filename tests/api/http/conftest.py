@@ -7,10 +7,13 @@ from fastapi.testclient import TestClient
 
 from api.app import Truyvet
 from api.http import create_app
-from tests.api.http.asking import Api
+from tests.api.http.asking import Api, bearer
 
 
 @pytest.fixture
 def api(truyvet: Truyvet) -> Iterator[Api]:
-    with TestClient(create_app(truyvet), raise_server_exceptions=False) as client:
-        yield Api(client, truyvet)
+    """As an admin, whose key is the first event of the log."""
+    _, key = truyvet.access_keys.create("admin")
+    app = create_app(truyvet)
+    with TestClient(app, raise_server_exceptions=False, headers=bearer(key)) as client:
+        yield Api(client, truyvet, key)

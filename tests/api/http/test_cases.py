@@ -3,7 +3,7 @@ import re
 import networkx as nx
 import pytest
 
-from tests.api.http.asking import Api, at
+from tests.api.http.asking import FIRST, Api, at
 
 
 @pytest.fixture
@@ -26,7 +26,8 @@ def test_a_case_says_its_window_and_is_the_same_when_sent_again(api: Api) -> Non
     assert first.json() | {"case_id": 0, "person_id": 0} == {
         "case_id": 0, "person": "phone:+84912345678", "person_id": 0, "rules": "vn-11042",
         "window": {"from": "2021-08-27T17:00:00Z", "to": "2021-08-30T05:00:00Z"}, "onset": "2021-08-30",
-        "sampled": None, "isolated_at": "2021-08-30T05:00:00Z", "cleared_at": None, "withdrawn": False, "position": 2,
+        "sampled": None, "isolated_at": "2021-08-30T05:00:00Z", "cleared_at": None, "withdrawn": False,
+        "position": FIRST + 1,
     }  # fmt: skip
     assert api.get(f"cases/{first.json()['case_id']}").json() == first.json()
     assert api.post("cases", body | {"onset": "2021-08-29"}, headers={"Idempotency-Key": "k"}).status_code == 409

@@ -9,7 +9,7 @@ from eventsourcing.persistence import OperationalError
 from api.app import Truyvet
 from api.http import events, lists
 from api.http.events import Wanted
-from tests.api.http.asking import Api
+from tests.api.http.asking import FIRST, Api
 
 
 @pytest.fixture
@@ -19,38 +19,38 @@ def three(api: Api) -> None:
 
 
 def test_events_come_in_order_with_everything_that_the_log_says(api: Api, three: None) -> None:
-    items = api.items("events")
+    items = api.items("events", after=FIRST - 1)
     assert [event["type"] for event in items] == ["Venue.Registered", "Person.Registered", "Visit.CheckedIn"]
     assert list(items[2]) == [
         "position", "recorded_at", "type", "schema", "stream", "version", "happened_at", "actor", "on_behalf_of",
         "source", "cause", "correlation", "basis", "data",
     ]  # fmt: skip
-    assert items[2]["actor"] == "local"
+    assert items[2]["actor"] == f"key:{api.key.id}"
     assert items[1]["correlation"] == items[2]["correlation"]
 
 
 def test_events_after_a_position_of_a_type_and_of_a_stream(api: Api, three: None) -> None:
     everything = api.items("events")
     assert api.items("events", after=2) == everything[2:]
-    assert api.items("events", type="Person.Registered") == [everything[1]]
+    assert api.items("events", type="Person.Registered") == [everything[2]]
     assert api.items("events", stream=everything[2]["stream"]) == [everything[2]]
     assert api.items("events", as_of=1) == everything[:1]
     assert api.get("events", type="Nothing.Known").status_code == 422
 
 
 def test_pages_of_events_end_where_the_first_began(api: Api, three: None) -> None:
-    first = api.get("events", limit=2).json()
+    first = api.get("events", limit=3).json()
     api.visit("bob", "cafe", "10:00")
-    second = api.get("events", limit=2, cursor=first["next"]).json()
-    assert [event["position"] for event in second["items"]] == [3]
-    assert (second["next"], second["position"]) == (None, 3)
+    second = api.get("events", limit=3, cursor=first["next"]).json()
+    assert [event["position"] for event in second["items"]] == [4]
+    assert (second["next"], second["position"]) == (None, 4)
 
 
 def test_the_whole_log_as_a_stream(api: Api, three: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lists, "_READ_AT_ONCE", 2)
     lines = api.get("events", accept="application/x-ndjson", limit=1).text.splitlines()
     assert [json.loads(line) for line in lines] == api.items("events")
-    assert len(api.get("events", accept="text/csv").text.splitlines()) == 4
+    assert len(api.get("events", accept="text/csv").text.splitlines()) == 5
 
 
 def test_the_log_is_followed_live_through_an_outage_until_the_end(
@@ -62,7 +62,7 @@ def test_the_log_is_followed_live_through_an_outage_until_the_end(
     read = truyvet.log.read
 
     async def told() -> list[str]:
-        stream = events._follow(truyvet, Wanted(truyvet.log, None, None), 1, stopping)
+        stream = events._follow(truyvet, api.key.id, Wanted(truyvet.log, None, None), FIRST, stopping)
         assert (await anext(stream)).startswith(b":")
         seen = [(await anext(stream)).decode()]
         monkeypatch.setattr(truyvet.log, "read", _away)
@@ -75,7 +75,7 @@ def test_the_log_is_followed_live_through_an_outage_until_the_end(
         return seen
 
     first, second = asyncio.run(told())
-    assert [line for line in first.splitlines() if line.startswith("id")] == ["id: 2", "id: 3"]
+    assert [line for line in first.splitlines() if line.startswith("id")] == ["id: 3", "id: 4"]
     assert json.loads(second.partition("data: ")[2])["data"]["code"] == "bar"
 
 

@@ -12,7 +12,7 @@ from api.http import create_app, health
 from application.log import Raced
 from domain.errors import TruyvetError
 from infrastructure.follower import Status
-from tests.api.http.asking import Api, at
+from tests.api.http.asking import FIRST, Api, at
 
 JSON = {"Content-Type": "application/json"}
 
@@ -131,7 +131,7 @@ def test_a_request_id_comes_back_and_is_the_correlation_of_what_was_recorded(api
     body = {"name": "Cafe", "kind": "shop", "commune": "00001"}
     given = api.post("venues", body, headers={"X-Request-Id": "scan-7"})
     assert given.headers["X-Request-Id"] == "scan-7"
-    assert api.items("events")[0]["correlation"] == "request:scan-7"
+    assert api.items("events", after=FIRST - 1)[0]["correlation"] == "request:scan-7"
     replaced = api.get("health/live")
     bad = api.client.get("/v1/health/live", headers={"X-Request-Id": "no spaces, please"})
     assert len({replaced.headers["X-Request-Id"], bad.headers["X-Request-Id"], "no spaces, please"}) == 3
@@ -151,8 +151,9 @@ def test_ready_says_the_positions_and_503_while_the_log_or_a_view_fails(
     api.venue("cafe")
     ready = api.get("health/ready")
     assert ready.json() == {
-        "status": "ready", "position": 1, "projections": [
-            {"name": "visit graph", "position": 1, "error": None}, {"name": "registers", "position": 1, "error": None},
+        "status": "ready", "position": FIRST, "projections": [
+            {"name": "visit graph", "position": FIRST, "error": None},
+            {"name": "registers", "position": FIRST, "error": None},
         ],
     }  # fmt: skip
     monkeypatch.setattr(health, "ERROR_SECONDS", 0.2)

@@ -8,7 +8,7 @@ import pytest
 
 from api.http import lists
 from api.http.lists import CSV, NDJSON, Cursor
-from tests.api.http.asking import Api, at
+from tests.api.http.asking import FIRST, Api, at
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_a_venue_is_listed_as_it_is_now_with_the_fields_that_it_has_alone(api: A
     venue = api.venue("cafe", address="12 Lê Lợi", default_stay_minutes=45)
     api.patch(f"venues/{venue}", {"name": "Quán Sáng", "default_stay_minutes": 90})
     (listed,) = api.items("venues")
-    assert listed == api.get("venues/cafe").json() | {"position": 1}
+    assert listed == api.get("venues/cafe").json() | {"position": FIRST}
     assert (listed["name"], listed["default_stay_minutes"]) == ("Quán Sáng", 90)
 
 
@@ -87,7 +87,7 @@ def test_a_stream_is_read_in_pieces(api: Api, five: list[str], monkeypatch: pyte
 
 @pytest.mark.parametrize("name", ["venues", "cases", "quarantines", "imports"])
 def test_a_register_knows_only_now_and_is_asked_strictly(api: Api, name: str) -> None:
-    assert api.get(name).json() == {"items": [], "next": None, "position": 0}
+    assert api.get(name).json() == {"items": [], "next": None, "position": FIRST - 1}
     for query in ({"as_of": 0}, {"limit": 0}, {"after": 1}, {"cursor": "e30"}):
         assert api.get(name, **query).status_code == 422
 
@@ -96,15 +96,15 @@ def test_a_forged_cursor_is_refused_or_leads_nowhere_else(api: Api, five: list[s
     real = lists.read_cursor(api.get("venues", limit=1).json()["next"])
     for key in ("", "x", "-1", "1.0", "\N{SUPERSCRIPT TWO}", "\N{ARABIC-INDIC DIGIT ONE}", "9" * 19):
         assert api.get("venues", cursor=Cursor(p=5, k=key, q=real.question).text()).status_code == 422
-    beyond = api.get("venues", cursor=Cursor(p=10**9, k="4", q=real.question).text()).json()
-    assert (beyond["position"], [venue["code"] for venue in beyond["items"]]) == (5, five[4:])
+    beyond = api.get("venues", cursor=Cursor(p=10**9, k=str(FIRST + 3), q=real.question).text()).json()
+    assert (beyond["position"], [venue["code"] for venue in beyond["items"]]) == (FIRST + 4, five[4:])
     assert api.get("cases", cursor=real.text()).status_code == 422
 
 
 def test_a_list_waits_for_a_position(api: Api, five: list[str]) -> None:
     threading.Timer(0.2, api.truyvet.registers.catch_up).start()
-    answer = api.client.get("/v1/venues", params={"wait_for": 5}).json()
-    assert (answer["position"], len(answer["items"])) == (5, 5)
+    answer = api.client.get("/v1/venues", params={"wait_for": FIRST + 4}).json()
+    assert (answer["position"], len(answer["items"])) == (FIRST + 4, 5)
 
 
 def test_waiting_ends(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import psycopg
@@ -18,8 +19,11 @@ from fastapi.testclient import TestClient
 from api.app import Truyvet
 from api.http import create_app
 from api.http.serve import LoopbackOnly, serve
+from application.access_keys import read_key_text
 from domain.errors import Malformed, Refused, Unavailable
+from infrastructure.admin_key import FILE_NAME
 from infrastructure.settings import Settings
+from tests.api.http.asking import FIRST, bearer
 
 PROGRAM = """
 import sys
@@ -30,7 +34,16 @@ if __name__ == "__main__":
     serve(Settings(data_dir=Path(sys.argv[1]), database_url=sys.argv[2] or None), port=0, workers=int(sys.argv[3]))
 """
 
-Serving = Callable[[int], "tuple[subprocess.Popen[str], httpx.Client]"]
+
+class Served(NamedTuple):
+    """A server that answers, a client with the first admin key, and what the server said on stderr until then."""
+
+    process: "subprocess.Popen[str]"
+    client: httpx.Client
+    said: list[str]
+
+
+Serving = Callable[[int], Served]
 
 
 @pytest.fixture
@@ -41,7 +54,7 @@ def serving(database_url: str, tmp_path: Path) -> Iterator[Serving]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_it_serves_until_told_to_end_even_while_the_log_is_followed(serving: Serving, workers: int) -> None:
-    process, client = serving(workers)
+    process, client, _ = serving(workers)
     body = {"name": "Cafe", "kind": "shop", "commune": "00001", "code": "cafe"}
     position = client.post("/v1/venues", json=body).json()["position"]
     assert client.get("/v1/health/ready").json()["position"] == position
@@ -54,7 +67,7 @@ def test_it_serves_until_told_to_end_even_while_the_log_is_followed(serving: Ser
     assert [(view["name"], view["error"]) for view in views] == [("visit graph", None), ("registers", None)]
     with client.stream("GET", "/v1/events", headers={"Accept": "text/event-stream"}) as live:
         lines = live.iter_lines()
-        assert next(line for line in lines if line.startswith("id:")) == "id: 1"
+        assert next(line for line in lines if line.startswith("id:")) == "id: 1"  # the admin key
         process.send_signal(signal.SIGTERM)
         list(lines)
     assert process.wait(10) == 0
@@ -63,7 +76,7 @@ def test_it_serves_until_told_to_end_even_while_the_log_is_followed(serving: Ser
 
 
 def test_connections_that_are_cut_do_not_end_it(serving: Serving, database_url: str) -> None:
-    process, client = serving(1)
+    process, client, _ = serving(1)
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -80,15 +93,48 @@ def test_connections_that_are_cut_do_not_end_it(serving: Serving, database_url: 
 
 
 def test_it_answers_under_the_names_of_this_machine_only(serving: Serving) -> None:
-    _, client = serving(1)
+    _, client, _ = serving(1)
     port = client.base_url.port
     assert client.get("/v1/health/live", headers={"Host": f"localhost:{port}"}).status_code == 200
     assert client.get("/v1/health/live", headers={"Host": "rebound.example"}).status_code == 421
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_first_admin_key_is_made_once_in_a_file_for_its_owner_alone(
+    serving: Serving, database_url: str, tmp_path: Path, workers: int
+) -> None:
+    path = tmp_path / "data" / FILE_NAME
+    for _ in range(2):
+        process, client, said = serving(workers)
+        assert said[0] == f"an admin's access key is in {path}\n"
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert [key["label"] for key in client.get("/v1/keys", params={"wait_for": 1}).json()["items"]] == ["the first"]
+        process.send_signal(signal.SIGTERM)
+        said += process.communicate(timeout=20)[1].splitlines()
+        key = read_key_text(path.read_text().strip())
+        assert key is not None
+        assert key.secret not in "".join(said)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_revocation_is_effective_in_every_worker_within_a_second(serving: Serving, workers: int) -> None:
+    process, client, _ = serving(workers)
+    created = client.post("/v1/keys", json={"role": "auditor"}).json()
+    auditor = bearer(created["key"])
+    connections = [httpx.Client(base_url=client.base_url, headers=auditor) for _ in range(8)]
+    assert {one.get("/v1/keys").status_code for one in connections} == {200}
+    client.post(f"/v1/keys/{created['key_id']}/revocation")
+    time.sleep(1)
+    assert {one.get("/v1/keys").status_code for one in connections} == {401}
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+
+
 @pytest.fixture
 def door(truyvet: Truyvet) -> Iterator[TestClient]:
-    with TestClient(LoopbackOnly(create_app(truyvet)), base_url="http://127.0.0.1:8000") as client:
+    _, key = truyvet.access_keys.create("admin")
+    app = LoopbackOnly(create_app(truyvet))
+    with TestClient(app, base_url="http://127.0.0.1:8000", headers=bearer(key)) as client:
         yield client
 
 
@@ -103,7 +149,7 @@ def test_a_page_of_another_host_changes_nothing(door: TestClient, truyvet: Truyv
         assert refused.headers["content-type"] == "application/problem+json"
     assert door.patch("/v1/venues/cafe", json={}, headers={"Origin": origin}).status_code == 403
     assert door.get("/v1/events", headers={"Origin": origin}).status_code == 200
-    assert truyvet.log.head() == 0
+    assert truyvet.log.head() == FIRST - 1
 
 
 def test_a_page_of_our_own_and_what_is_no_page_may_change_something(door: TestClient) -> None:
@@ -118,7 +164,7 @@ def test_a_page_of_our_own_and_what_is_no_page_may_change_something(door: TestCl
 def test_after_kill_9_of_the_owner_of_the_local_server_it_recovers_by_itself(tmp_path: Path, open_dir: Path) -> None:
     data_dir = open_dir / "data"
     with _program(tmp_path) as start:
-        process, client = start(data_dir, "", 1)
+        process, client, _ = start(data_dir, "", 1)
         body = {"name": "Cafe", "kind": "shop", "commune": "00001", "code": "cafe"}
         assert client.post("/v1/venues", json=body).status_code == 201
         killed = _owner(data_dir)
@@ -178,19 +224,23 @@ def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
 
 
 @contextmanager
-def _program(directory: Path) -> Iterator[Callable[[Path, str, int], tuple[subprocess.Popen[str], httpx.Client]]]:
+def _program(directory: Path) -> Iterator[Callable[[Path, str, int], Served]]:
     program = directory / "program.py"
     program.write_text(PROGRAM)
     started: list[subprocess.Popen[str]] = []
 
-    def start(data_dir: Path, url: str, workers: int) -> tuple[subprocess.Popen[str], httpx.Client]:
+    def start(data_dir: Path, url: str, workers: int) -> Served:
         command = [sys.executable, str(program), str(data_dir), url, str(workers)]
         path = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")]))
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": path})
         started.append(process)
         assert process.stderr is not None
-        address = next(line for line in process.stderr if line.startswith("listening on ")).split()[-1]
-        return process, httpx.Client(base_url=address, timeout=20)
+        said = []
+        while not (said and said[-1].startswith("listening on ")):
+            said.append(process.stderr.readline())
+        key = (data_dir / FILE_NAME).read_text().strip()
+        client = httpx.Client(base_url=said[-1].split()[-1], timeout=20, headers=bearer(key))
+        return Served(process, client, said)
 
     try:
         yield start

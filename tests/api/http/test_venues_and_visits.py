@@ -1,6 +1,6 @@
 import pytest
 
-from tests.api.http.asking import Api, at
+from tests.api.http.asking import FIRST, Api, at
 
 
 @pytest.fixture
@@ -13,12 +13,12 @@ def test_a_venue_is_registered_amended_and_read_as_of_any_position(api: Api, caf
     assert amended["default_stay_minutes"] == 90
     assert amended["name"] == "Cafe"
     assert api.get("venues/cafe").json() == amended
-    assert api.get(f"venues/{cafe}", as_of=1).json()["default_stay_minutes"] == 45
+    assert api.get(f"venues/{cafe}", as_of=FIRST).json()["default_stay_minutes"] == 45
     assert api.get(f"venues/{cafe}", as_of=0).status_code == 404
 
 
 def test_what_an_amendment_leaves_out_stays_and_null_is_refused(api: Api, cafe: str) -> None:
-    assert api.patch(f"venues/{cafe}", {}).json()["position"] == 1
+    assert api.patch(f"venues/{cafe}", {}).json()["position"] == FIRST
     refused = api.patch(f"venues/{cafe}", {"name": None})
     assert refused.status_code == 422
     assert refused.json()["errors"] == [{"in": "body", "field": "name", "detail": "leave it out or give a value"}]
@@ -28,7 +28,7 @@ def test_a_check_in_is_answered_the_same_when_sent_again(api: Api, cafe: str) ->
     body = {"venue": "cafe", "person": "phone:0912345678", "at": at("09:00"), "visit_id": "gate:1", "source": "gate"}
     first, again = api.post("check-ins", body), api.post("check-ins", body)
     assert (first.status_code, again.status_code) == (201, 201)
-    assert first.json() == again.json() == {"visit_id": "gate:1", "position": 3}
+    assert first.json() == again.json() == {"visit_id": "gate:1", "position": FIRST + 2}
     assert api.post("check-ins", body | {"at": at("09:01")}).status_code == 409
 
 

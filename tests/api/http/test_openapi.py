@@ -1,0 +1,236 @@
+"""schemathesis tries the OpenAPI document with all its checks: whatever fits it is taken and answered as it says,
+whatever does not is refused, nothing fails here.
+
+Every route is tried as soon as the document names it; each one that records something on a small world of its own.
+``TRUYVET_OPENAPI_EXAMPLES=150 pytest tests/api/http/test_openapi.py -rP`` tries more than ten thousand cases.
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final, NamedTuple, NoReturn
+
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import strategies as st
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import Failure
+from schemathesis.engine import events, from_schema
+from schemathesis.openapi.checks import RejectedPositiveData
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.app import Truyvet
+from api.http import create_app, lists, opened_app
+from tests.api.http.asking import Api, at, bearer
+
+EXAMPLES: Final = int(os.environ.get("TRUYVET_OPENAPI_EXAMPLES", "6"))
+"""Made up for each route and each kind of data, beside those that the document itself suggests."""
+MANY: Final = 100
+SEED: Final = 20211112
+EXAMPLE_ID: Final = "0b9f3c2e-7d41-4c0e-9a53-6f2f0f6f7f10"
+
+
+class Refusal(NamedTuple):
+    """What fits the document and is refused nevertheless, since JSON Schema cannot say why."""
+
+    routes: str
+    detail: str
+
+
+REFUSALS: Final = (
+    # one field against another, or against what is recorded
+    Refusal("GET .*/(visits|overlaps|quality)$|POST /v1/traces$", "the window ends after it begins"),
+    Refusal("POST /v1/traces$", "the horizon lies after the start of the window"),
+    Refusal("POST .*/check-outs?$|POST .*/correction$", "the check-out is not after the check-in"),
+    Refusal("POST .*/check-outs?$|POST .*/correction$", "the visit was retracted"),
+    Refusal("POST /v1/quarantines", "a quarantine ends after it begins"),
+    Refusal("POST .*/(reactivation|suspension|closure)$", "the status of the venue changed after that time already"),
+    Refusal("POST .*/(reactivation|suspension|qr-codes)$", "the venue is closed for good"),
+    Refusal("POST .*/reactivation$", "the venue is not suspended"),
+    Refusal("POST /v1/check-ins$", "the venue is suspended or closed at that time"),
+    Refusal("POST /v1/cases/", "the case was withdrawn"),
+    Refusal("POST /v1/cases/.*/amendment$", "a case needs the date of onset or of the positive sample"),
+    Refusal("POST /v1/keys$", "an? (key|admin's key|guard's key|manager's key) is bound to .*"),
+    Refusal("POST /v1/keys$", "a key expires in the future"),
+    Refusal("GET /v1/reports/", "give one of week and week_ending"),
+    # against lists too long for a schema
+    Refusal("(POST|PATCH) /v1/(venues|keys)", r"(commune|area) is no code of the official list of November 2021"),
+    # positions and cursors are what earlier answers gave
+    Refusal("(GET|POST) ", r"the log ends at position \d+"),
+    Refusal("(GET|POST) ", "that is no cursor of ours"),
+    # text in a form of its own
+    Refusal("GET ", r"query\.\w+: it is a whole number"),  # 10.0 is an integer in JSON, and none in a URL
+    Refusal("POST ", r"body\.person: the phone number (is none|cannot be read)"),
+    Refusal("POST ", "that is no QR code of a venue of ours"),
+    Refusal("POST ", "that is no personal QR code of a format that is known here"),
+    Refusal("POST /v1/imports/", r"the file is empty|the header lacks .*"),
+    Refusal("(POST|PATCH) /v1/(venues|quarantines|keys)", ".* ha(s|ve) 1 to [0-9]+ printable characters"),
+)
+
+instants = st.builds(
+    lambda seconds, hours: datetime(2021, 1, 1, tzinfo=timezone(timedelta(hours=hours))) + timedelta(seconds=seconds),
+    st.integers(0, 400 * 86_400), st.integers(-11, 13),
+)  # fmt: skip
+"""Of the past and after 1970; the formats have thousands of years."""
+
+
+def _document() -> dict[str, Any]:
+    document: dict[str, Any] = opened_app(_never).openapi()
+    for schema in document["components"]["schemas"].values() if EXAMPLES < MANY else ():
+        for choice in schema.get("properties", {}).get("opening_hours", {}).get("anyOf", ()):
+            choice.pop("maxLength", None)  # to make up hours of exactly so many letters takes half a minute
+    return document
+
+
+def _never() -> AbstractContextManager[NoReturn]:
+    raise NotImplementedError
+
+
+def _groups(document: dict[str, Any]) -> dict[str, list[str]]:
+    """Routes that are tried together: each that records something alone, those that read by what they are about."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for path, operations in document["paths"].items():
+        for method in operations:
+            label = f"{method.upper()} {path}"
+            groups["/".join(path.split("/")[:3]) if method == "get" else label].append(label)
+    return groups
+
+
+DOCUMENT: Final = _document()
+GROUPS: Final = _groups(DOCUMENT)
+
+
+@pytest.fixture
+def world(truyvet: Truyvet) -> Api:
+    """In which the ids exist that the document gives as examples."""
+    _, key = truyvet.access_keys.create("admin")
+    app = create_app(truyvet)
+    app.openapi_schema = DOCUMENT
+    with TestClient(app, headers=bearer(key)) as client:
+        api = Api(client, truyvet, key)
+        venue = api.venue(visit := "pccovid:8841")
+        api.venue("HN-0001", part_of=venue)
+        body = {"venue": visit, "person": "ref:ABC-1", "at": at("08:00"), "visit_id": visit}
+        assert api.post("check-ins", body).status_code == 201
+        assert api.post("check-ins", body | {"person": "ref:ABC-2", "visit_id": "2"}).status_code == 201
+        api.case("ABC-1", case_id=EXAMPLE_ID)
+        body = {"person": "ref:ABC-1", "from": at("07:00"), "quarantine_id": visit}
+        assert api.post("quarantines", body).status_code == 201
+    truyvet.graph.catch_up()
+    truyvet.registers.catch_up()
+    return api
+
+
+class Tried:
+    """What came of trying some routes."""
+
+    def __init__(self) -> None:
+        self.cases = 0
+        self.failures: dict[tuple[str, str, str], str] = {}
+
+    def of(self, scenario: events.ScenarioFinished) -> None:
+        recorder = scenario.recorder
+        self.cases += len(recorder.interactions)
+        for case, checks in recorder.checks.items():
+            for check in checks:
+                if check.failure_info is not None:
+                    failure, sample = check.failure_info.failure, check.failure_info.code_sample
+                    answer = recorder.interactions[failure.case_id or case].response
+                    told = "" if answer is None else answer.text[:500]
+                    key = (recorder.label, check.name, re.sub(r"\d+", "0", told))
+                    self.failures.setdefault(key, f"{recorder.label}: {failure}\n{sample}\n{told}")
+
+
+class _Settled:
+    """The application, whose views see every write at once, and where whoever asks keeps the key."""
+
+    def __init__(self, api: Api) -> None:
+        self.app: ASGIApp = api.client.app
+        self.truyvet = api.truyvet
+        self.key_id = str(api.key.id)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["path"] = scope["path"].replace(self.key_id, EXAMPLE_ID)
+        await self.app(scope, receive, send)
+        if scope["type"] == "http" and scope["method"] in ("POST", "PATCH"):
+            self.truyvet.graph.catch_up()
+            self.truyvet.registers.catch_up()
+
+
+def tried(api: Api, *routes: str, phases: tuple[str, ...]) -> Tried:
+    config = SchemathesisConfig.from_dict(
+        {
+            "seed": SEED,
+            "headers": bearer(api.key),
+            "continue-on-failure": True,
+            "warnings": False,
+            "generation": {"max-examples": EXAMPLES, "deterministic": True, "no-shrink": True, "database": "none"},
+            "phases": {name: {"enabled": name in phases} for name in ("examples", "coverage", "fuzzing", "stateful")},
+        }
+    )
+    schema = schemathesis.openapi.from_asgi("/openapi.json", _Settled(api), config=config)
+    schema = schema.include(name=list(routes)) if routes else schema
+
+    @schema.hook
+    def filter_failure(context: Any, failure: Failure, case: schemathesis.Case, response: Any) -> bool:
+        return not _is_meant(failure, case, response)
+
+    found = Tried()
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            found.of(event)
+        assert not isinstance(event, events.NonFatalError), event
+    return found
+
+
+def _is_meant(failure: Failure, case: schemathesis.Case, response: Any) -> bool:
+    if response.status_code == 504:  # said so of a position that nobody has reached
+        return bool(case.query) and "wait_for" in case.query
+    if not isinstance(failure, RejectedPositiveData):
+        return False
+    detail = response.json()["detail"]
+    return any(
+        re.match(refusal.routes, case.operation.label) and re.fullmatch(refusal.detail, detail) for refusal in REFUSALS
+    )
+
+
+@pytest.fixture(autouse=True)
+def _times_that_can_be(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """And nobody waits for a position that does not come."""
+    from schemathesis.specs.openapi.formats import STRING_FORMATS, register_string_format
+
+    monkeypatch.setattr(lists, "LONGEST_WAIT_SECONDS", 0.0)
+    before = dict(STRING_FORMATS)
+    register_string_format("date-time", instants.map(datetime.isoformat))
+    register_string_format("date", instants.map(lambda instant: instant.date().isoformat()))
+    yield
+    STRING_FORMATS.clear()
+    STRING_FORMATS.update(before)
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_route_keeps_to_the_document(world: Api, group: str) -> None:
+    found = tried(world, *GROUPS[group], phases=("examples", "coverage", "fuzzing"))
+    print(f"{group}: {found.cases} cases")  # noqa: T201 # shown with -rP
+    assert found.cases >= 5 * len(GROUPS[group])
+    assert not found.failures, "\n\n".join(found.failures.values())
+
+
+@pytest.mark.timeout(3600)
+def test_routes_one_after_another_with_what_the_others_answered(world: Api) -> None:
+    found = tried(world, phases=("stateful",))
+    print(f"one after another: {found.cases} cases")  # noqa: T201 # shown with -rP
+    assert found.cases > EXAMPLES
+    assert not found.failures, "\n\n".join(found.failures.values())
+
+
+def test_each_exception_is_about_a_route_that_is_there() -> None:
+    labels = [label for group in GROUPS.values() for label in group]
+    for refusal in REFUSALS:
+        assert any(re.match(refusal.routes, label) for label in labels), refusal
