@@ -12,6 +12,7 @@ from application.callers import Places
 from application.cases import Cases
 from application.contacts import Contacts
 from application.doors import Doors
+from application.guards import Guards
 from application.imports import ImportRetraction
 from application.people import People, UnnamedPeople
 from application.qr_codes import QrCodes
@@ -19,6 +20,7 @@ from application.quality import Quality
 from application.quarantines import Quarantines
 from application.scans import Scans
 from application.venues import Venues
+from application.visibility import Visibility
 from application.visits import Visits
 from domain.errors import Unavailable
 from domain.times import Seconds
@@ -53,6 +55,8 @@ class Truyvet:
     imports: Imports
     retraction: ImportRetraction
     access_keys: AccessKeys
+    guards: Guards
+    visibility: Visibility
     registers: Registers
     graph: GraphFollower
     contacts: Contacts
@@ -122,6 +126,7 @@ def build(settings: Settings, database: Database, revive: Callable[[], object] |
     registers = Registers(log, revive)
     graph = GraphFollower(log, settings.data_dir / "graph", revive)
     contacts = Contacts(log, graph, people, venues, cases)
+    access_keys = AccessKeys(log, people, venues, Places(venues, communes.lies_in), communes.named, now)
     return Truyvet(
         settings=settings,
         database=database,
@@ -136,7 +141,9 @@ def build(settings: Settings, database: Database, revive: Callable[[], object] |
         quarantines=quarantines,
         imports=Imports(log, vault, people, venues, quarantines, now),
         retraction=ImportRetraction(log, vault, people, now),
-        access_keys=AccessKeys(log, people, venues, Places(venues, communes.lies_in), communes.named, now),
+        access_keys=access_keys,
+        guards=Guards(log, people, venues, access_keys, now),
+        visibility=Visibility(log, people, vault),
         registers=registers,
         graph=graph,
         contacts=contacts,

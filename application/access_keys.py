@@ -8,13 +8,14 @@ from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
 from application.callers import Caller, Places
-from application.log import Draft, Log, Recorded, load_own, settled
+from application.log import Draft, Log, Recorded, load_own, settled, unique_key
 from application.people import People
 from application.provenance import LOCAL, Provenance
 from application.recent import Recent
 from application.venues import Venues
 from domain.access_keys import AccessKey
 from domain.errors import Malformed, Unknown
+from domain.guards import Guard
 from domain.times import Seconds
 
 MEMORY_SECONDS: Final = 0.5
@@ -50,6 +51,11 @@ def new_key_text() -> KeyText:
 def read_key_text(text: str) -> KeyText | None:
     found = _TEXT.fullmatch(text)
     return None if found is None else KeyText(UUID(found[1]), found[2])
+
+
+def guard_stream(key_id: UUID) -> UUID:
+    """The stream of a guard's authorisation follows from the key, so that each is found from the other."""
+    return UUID(bytes=unique_key("guard", str(key_id)))
 
 
 class _Held(NamedTuple):
@@ -124,6 +130,7 @@ class AccessKeys:
         *,
         venue: UUID | None = None,
         area: str | None = None,
+        valid_from: Seconds | None = None,
         expires_at: Seconds | None = None,
         label: str | None = None,
         person: UUID | None = None,
@@ -133,18 +140,23 @@ class AccessKeys:
             raise Malformed("area is no code of the official list of November 2021")
         draft.streams.append(
             AccessKey.create(
-                text.id, role, text.sha256, self.now(),
-                venue=venue, area=area, expires_at=expires_at, label=label, person=person,
+                text.id, role, text.sha256, self.now(), venue=venue, area=area,
+                valid_from=valid_from, expires_at=expires_at, label=label, person=person,
             )
         )  # fmt: skip
 
     @settled
     def revoke(self, key_id: UUID, by: Provenance = LOCAL) -> Recorded:
-        """The same again is found. Raises Unknown."""
-        key = self.get(key_id)
+        """The same again is found; with a guard's key goes the authorisation. Raises Unknown."""
+        key, draft = self.get(key_id), Draft()
         if not key.revoke(self.now()):
             return Recorded(key_id, self.log.position_of(key_id, key.version))
-        return Recorded(key_id, self.log.save(Draft([key]), by))
+        guard = self.log.load(Guard, guard_stream(key_id))
+        if guard is not None:
+            guard.revoke(self.now())
+            draft.streams.append(guard)
+        draft.streams.append(key)
+        return Recorded(key_id, self.log.save(draft, by))
 
     def get(self, key_id: UUID) -> AccessKey:
         """Raises Unknown."""

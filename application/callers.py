@@ -13,6 +13,8 @@ from domain.venues import Venue
 _SECONDS: Final = 2.0  # so old may be what is known of where a venue lies
 
 _SEE_IDENTITIES: Final = frozenset({"admin", "epidemiologist", "caller"})
+_SEE_PERSON_IDS: Final = _SEE_IDENTITIES | {"auditor"}
+_AT_A_DOOR: Final = frozenset({"manager", "guard"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,18 @@ class Caller:
 
     @property
     def sees_identities(self) -> bool:
-        """Others see a person as ``id:PERSON_ID``."""
+        """Others see a person as ``id:PERSON_ID``, or as application/visibility.py says."""
         return self.role in _SEE_IDENTITIES
+
+    @property
+    def sees_person_ids(self) -> bool:
+        """Knows a visitor of one venue again at another."""
+        return self.role in _SEE_PERSON_IDS
+
+    @property
+    def is_at_a_door(self) -> bool:
+        """Scans on behalf of visitors."""
+        return self.role in _AT_A_DOOR
 
     def reach(self, venue: UUID | str) -> None:
         """Raises Unknown for a venue (its id or code) that this key does not reach, as for one that is not there.

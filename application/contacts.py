@@ -233,9 +233,7 @@ class Contacts:
         position, venue_id = self._position(as_of), self._known_venue(venue)
         return position, self._named_visits(self.graph.visits_of_venue(venue_id, start, end, position, parts=parts))
 
-    def open_visits(
-        self, venue: str, at: Seconds, *, as_of: int | None = None
-    ) -> tuple[int, list[NamedVisit]]:
+    def open_visits(self, venue: str, at: Seconds, *, as_of: int | None = None) -> tuple[int, list[NamedVisit]]:
         """Who is there: came within the last day (or the default stay, if that is longer), has not checked out, and
         has not checked in anywhere since; each person's last visit. Raises Unknown."""
         position, found = self._position(as_of), self.venues.get(venue)
@@ -250,7 +248,7 @@ class Contacts:
         rows = [] if person_id is None else self.graph.visits_of_person(person_id, position)
         at_venue = [row.visit for row in rows if row.venue == venue_id and row.check_in <= at]
         if not at_venue:
-            raise Unknown("that person has no visit there to check out from")
+            raise nobody_to_check_out()
         return self.visit_ids(at_venue[-1:])[at_venue[-1]]
 
     def _is_there(self, visit: VisitRow, at: Seconds, position: int) -> bool:
@@ -292,6 +290,10 @@ class Contacts:
 
     def _position(self, as_of: int | None) -> int:
         return self.graph.position if as_of is None else as_of
+
+
+def nobody_to_check_out() -> Unknown:
+    return Unknown("that person has no visit there to check out from")
 
 
 def contact_row(contact: Contact) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -62,6 +63,9 @@ class Raced(Exception):
 
 
 class Log(Protocol):
+    def together(self) -> AbstractContextManager[None]:
+        """What is asked within is asked with less ado; nothing is saved within."""
+
     def load(self, kind: type[Stream], stream: UUID, as_of: int | None = None) -> Stream | None:
         """The stream as known at position ``as_of`` (now when None); None where it has no event."""
 
@@ -112,6 +116,15 @@ class Vault(Protocol):
 
     def pseudonym(self, kind: str, *parts: str) -> bytes:
         """A keyed hash of 16 bytes; ``kind`` (at most 16 letters) keeps the kinds apart."""
+
+    def declaration_code(self, venue: UUID, person: UUID) -> str:
+        """What a person is called at a venue: 8 characters, the same at every visit there, another elsewhere."""
+
+    def alias(self, stream: UUID) -> str:
+        """Another name of a stream, which tells nothing without the master key."""
+
+    def unaliased(self, alias: str) -> UUID | None:
+        """The stream with that alias; None for what is no alias."""
 
     def new_secret(self, subject: UUID) -> Secret: ...
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from application.log import Draft, Key, Log, Recorded, Vault, settled
+from application.log import Draft, Key, Log, Recorded, Secret, Vault, settled
 from application.provenance import LOCAL, Provenance
 from domain.errors import Conflict, Forbidden, Malformed, Unknown
 from domain.people import Identity, Person, parse_identity
@@ -18,6 +19,13 @@ DESCRIPTION = "description"
 
 IDENTITY = "identity"
 """The sealed field of a person's identities."""
+
+
+class NameAndPhone(NamedTuple):
+    """As far as they are known."""
+
+    name: str | None = None
+    phone: str | None = None
 
 
 class People:
@@ -131,6 +139,25 @@ class People:
             if person_id in secrets and person.description is not None
         }
 
+    def names_and_phones(self, people: Iterable[UUID]) -> dict[UUID, NameAndPhone]:
+        """What a guard asks a visitor for; those who were forgotten are missing."""
+        wanted = list(people)
+        secrets = self.vault.secrets(wanted)
+        return {
+            person_id: self._name_and_phone(person, secrets[person_id])
+            for person_id, person in self.log.load_many(Person, wanted).items()
+            if person_id in secrets
+        }
+
+    def _name_and_phone(self, person: Person, secret: Secret) -> NameAndPhone:
+        """A number that is nobody else's before one that was told."""
+        told: Description = (
+            {} if person.description is None else json.loads(self.vault.open(secret, DESCRIPTION, person.description))
+        )
+        own = next((sealed for scheme, sealed in person.identities if scheme == "phone"), None)
+        phone = told.get("phone") if own is None else parse_identity(self.vault.open(secret, IDENTITY, own)).value
+        return NameAndPhone(told.get("name"), phone)
+
     def seal_note(self, person: UUID, field: str, note: str | None, draft: Draft) -> str | None:
         """Free text about a person may hold anything: sealed with the person's key."""
         if note is None:
@@ -162,6 +189,9 @@ class UnnamedPeople(People):
         return {person: f"id:{person}" for person in people}
 
     def descriptions(self, people: Iterable[UUID]) -> dict[UUID, Description]:  # noqa: ARG002 # nothing is told of anybody
+        return {}
+
+    def names_and_phones(self, people: Iterable[UUID]) -> dict[UUID, NameAndPhone]:  # noqa: ARG002 # as above
         return {}
 
 

@@ -110,8 +110,20 @@ class Scans:
     @settled
     def _round(self, scans: Mapping[int, AnyScan], fresh_ids: Sequence[str]) -> dict[int, Recorded | TruyvetError]:
         """The answers of all that need not wait."""
-        answers: dict[int, Recorded | TruyvetError] = {}
+        with self.log.together():
+            decided, answers = self._decide(scans, fresh_ids)
+        entries = [one.entry for one in decided.values() if one.entry is not None]
+        positions = iter(self.log.save_all(entries) if entries else ())
+        for number, one in decided.items():
+            answers[number] = self._answer(scans[number], one, positions)
+        return answers
+
+    def _decide(
+        self, scans: Mapping[int, AnyScan], fresh_ids: Sequence[str]
+    ) -> tuple[dict[int, Decided], dict[int, Recorded | TruyvetError]]:
+        """What is to be recorded, and the answers of those that are refused."""
         decided: dict[int, Decided] = {}
+        refused: dict[int, Recorded | TruyvetError] = {}
         current = Round(self.log, self.people, self.venues, list(scans.values()), self.now())
         for number, scan in scans.items():
             try:
@@ -119,12 +131,8 @@ class Scans:
             except Later:
                 continue
             except TruyvetError as refusal:
-                answers[number] = self._answered_after_all(scan) or refusal
-        entries = [one.entry for one in decided.values() if one.entry is not None]
-        positions = iter(self.log.save_all(entries) if entries else ())
-        for number, one in decided.items():
-            answers[number] = self._answer(scans[number], one, positions)
-        return answers
+                refused[number] = self._answered_after_all(scan) or refusal
+        return decided, refused
 
     def _answer(self, scan: AnyScan, decided: Decided, positions: Iterable[int]) -> Recorded | TruyvetError:
         if decided.entry is not None:

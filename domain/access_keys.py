@@ -33,7 +33,10 @@ class AccessKey(BaseAggregate[UUID]):
         pass
 
     class Created(Event, AggregateCreated):
-        """``label`` says what it is for, ``person`` whose it is, where that is one person."""
+        """``label`` says what it is for, ``person`` whose it is, where that is one person.
+
+        It opens something from ``valid_from`` on, at once when that is None.
+        """
 
         TOPIC = "AccessKey.Created"
         role: str
@@ -43,6 +46,7 @@ class AccessKey(BaseAggregate[UUID]):
         sha256: str
         label: str | None
         person: str | None
+        valid_from: str | None = None
 
     class Revoked(Event):
         TOPIC = "AccessKey.Revoked"
@@ -59,6 +63,7 @@ class AccessKey(BaseAggregate[UUID]):
         sha256: str,
         label: str | None,
         person: str | None,
+        valid_from: str | None,
     ) -> None:
         self.role = role
         self.venue = None if venue is None else UUID(venue)
@@ -67,6 +72,7 @@ class AccessKey(BaseAggregate[UUID]):
         self.sha256 = sha256
         self.label = label
         self.person = None if person is None else UUID(person)
+        self.valid_from = None if valid_from is None else parse_instant(valid_from)
         self.revoked = False
 
     @classmethod
@@ -79,6 +85,7 @@ class AccessKey(BaseAggregate[UUID]):
         *,
         venue: UUID | None = None,
         area: str | None = None,
+        valid_from: Seconds | None = None,
         expires_at: Seconds | None = None,
         label: str | None = None,
         person: UUID | None = None,
@@ -92,6 +99,8 @@ class AccessKey(BaseAggregate[UUID]):
             raise Malformed("the hash of a key is a SHA-256")
         if expires_at is not None and expires_at <= at:
             raise Refused("a key expires in the future")
+        if expires_at is not None and valid_from is not None and expires_at <= valid_from:
+            raise Refused("a key expires after it becomes valid")
         return cls._create(
             cls.Created,
             id=key_id,
@@ -103,6 +112,7 @@ class AccessKey(BaseAggregate[UUID]):
             sha256=sha256,
             label=None if label is None else _checked_label(label),
             person=None if person is None else str(person),
+            valid_from=None if valid_from is None else to_text(valid_from),
         )
 
     def revoke(self, at: Seconds) -> bool:
@@ -113,7 +123,8 @@ class AccessKey(BaseAggregate[UUID]):
         return True
 
     def is_live(self, at: Seconds) -> bool:
-        return not self.revoked and (self.expires_at is None or at < self.expires_at)
+        has_begun = self.valid_from is None or self.valid_from <= at
+        return not self.revoked and has_begun and (self.expires_at is None or at < self.expires_at)
 
     def admits(self, sha256: str, at: Seconds) -> bool:
         """Whether the secret with that hash opens anything at ``at``; takes as long whatever the hash is."""

@@ -10,6 +10,7 @@ TruyvetError
 ├── Forbidden      asked by somebody who may not                                      HTTP 403
 ├── Unknown        names something that does not exist                                HTTP 404
 ├── Conflict       the same id or key was recorded with another content               HTTP 409
+│   └── HasLeft        a check-out of a visit that has another one
 ├── TimedOut       what was waited for did not come                                   HTTP 504
 └── Unavailable    the log or a view cannot be reached now                            HTTP 503
 """
@@ -52,6 +53,10 @@ class Unknown(TruyvetError):
 
 
 class Conflict(TruyvetError):
+    pass
+
+
+class HasLeft(Conflict):
     pass
 
 

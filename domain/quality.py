@@ -259,6 +259,10 @@ RULES: Final = (
 )
 
 
+ELSEWHERE: Final = frozenset(rule.__name__ for rule in (fast_succession, impossible_distance, two_places))
+"""The flags that tell of a person's visits to other venues, too."""
+
+
 def _flag(rule: Rule, watched: Watched) -> list[Flag]:
     concerned = rule.points_at(watched)
     if not concerned:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
 
-from domain.errors import Conflict, Malformed, Refused
+from domain.errors import Conflict, HasLeft, Malformed, Refused
 from domain.times import Seconds, parse_instant, to_datetime, to_text
 
 CLOCK_TOLERANCE: Final[Seconds] = 5 * 60
@@ -44,8 +44,8 @@ def check_times(check_in: Seconds, check_out: Seconds | None, now: Seconds) -> N
 class Scan:
     """How a check-in was taken down.
 
-    ``clock_error_seconds`` is what the scanning device's clock was ahead of true time, as estimated: the check-in is the
-    device's time less this. ``device`` is a keyed hash of the device's id.
+    ``clock_error_seconds`` is what the scanning device's clock was ahead of true time, as estimated: the check-in is
+    the device's time less this. ``device`` is a keyed hash of the device's id.
     """
 
     assurance: str | None = None
@@ -147,7 +147,7 @@ class Visit(BaseAggregate[UUID]):
         check_in: Seconds,
         check_out: Seconds | None,
         now: Seconds,
-        scan: Scan = Scan(),  # noqa: B008 # frozen
+        scan: Scan = Scan(),
     ) -> "Visit":
         check_times(check_in, check_out, now)
         _check_scan(scan)
@@ -185,13 +185,13 @@ class Visit(BaseAggregate[UUID]):
     def end(self, check_out: Seconds, now: Seconds, clock_error_seconds: Seconds | None = None) -> bool:
         """True when the check-out was recorded, False when this very one was known.
 
-        Raises Conflict for another check-out than the known one, Refused for a retracted visit.
+        Raises HasLeft for another check-out than the known one, Refused for a retracted visit.
         """
         if (self.check_in, check_out) in self.accepted:
             return False
         self._refuse_when_retracted()
         if self.check_out is not None:
-            raise Conflict("the visit has another check-out already; a correction changes it")
+            raise HasLeft("the visit has another check-out already; a correction changes it")
         check_times(self.check_in, check_out, now)
         self.trigger_event(
             self.CheckedOut, timestamp=to_datetime(check_out), **self._names(),

@@ -1,13 +1,11 @@
 """One pool of connections to PostgreSQL, and the schema, which only migrations change."""
 
 import hashlib
-import select
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import resources
-from typing import Any, Final, NamedTuple
-from weakref import WeakKeyDictionary
+from typing import Any, NamedTuple
 
 import psycopg
 from eventsourcing.postgres import ConnectionPool, PostgresDatastore
@@ -20,8 +18,7 @@ LOCK_TIMEOUT_SECONDS = 30
 POOL_TIMEOUT_SECONDS = 5
 """So long a request waits for a connection, and so long the pool goes on trying to have one for it."""
 
-_MOMENT_SECONDS = 1.0
-_LAST_USED: Final[WeakKeyDictionary[Connection[DictRow], float]] = WeakKeyDictionary()
+_shared: ContextVar[Connection[DictRow] | None] = ContextVar("_shared", default=None)
 
 _MIGRATING = 7_479_001  # any fixed number: the advisory lock that migrations hold
 _MIGRATIONS_TABLE = """
@@ -49,31 +46,35 @@ class Database(PostgresDatastore):
             max_size=most,
             open=False,
             configure=self.after_connect_func(),
-            check=_check_unless_just_used,
+            check=ConnectionPool.check_connection,
             timeout=POOL_TIMEOUT_SECONDS,
             reconnect_timeout=POOL_TIMEOUT_SECONDS,
         )
+
+    @contextmanager
+    def get_connection(self) -> Iterator[Connection[DictRow]]:
+        shared = _shared.get()
+        if shared is not None:
+            yield shared
+            return
+        with super().get_connection() as connection:
+            yield connection
+
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """One connection for all questions asked within: one from the pool is first asked whether it still works."""
+        with self.get_connection() as connection:
+            token = _shared.set(connection)
+            try:
+                yield
+            finally:
+                _shared.reset(token)
 
     @contextmanager
     def connect(self) -> Iterator[Connection[DictRow]]:
         """A connection of its own, for what outlives a transaction: LISTEN, advisory locks."""
         with psycopg.connect(self.conninfo, row_factory=dict_row, autocommit=True) as connection:
             yield connection
-
-
-def _check_unless_just_used(connection: Connection[DictRow]) -> None:
-    """One that was in use a moment ago is asked only if it has something to say, as its end would be: in a rush, asking
-    is half of the work."""
-    last = _LAST_USED.get(connection, 0.0)
-    _LAST_USED[connection] = now = time.monotonic()
-    if now - last > _MOMENT_SECONDS or _is_readable(connection.fileno()):
-        ConnectionPool.check_connection(connection)
-
-
-def _is_readable(socket: int) -> bool:
-    waiting = select.poll()
-    waiting.register(socket, select.POLLIN)
-    return bool(waiting.poll(0))
 
 
 class Migration(NamedTuple):

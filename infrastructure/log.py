@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -68,6 +69,9 @@ class EventLog:
         self.database = database
         self.recorder = EventRecorder(database)
         self.mapper = EventMapper()
+
+    def together(self) -> AbstractContextManager[None]:
+        return self.database.sharing()
 
     def load(self, kind: type[Stream], stream: UUID, as_of: int | None = None) -> Stream | None:
         return self._load(kind, [stream], as_of).get(stream)
@@ -205,7 +209,8 @@ class EventLog:
         with self.database.get_connection() as connection:
             rows = connection.execute(
                 "SELECT notification_id, convert_from(state, 'UTF8')::jsonb ->> 'device' AS device FROM events "
-                "WHERE notification_id = ANY(%b) AND on_behalf_of IS NULL AND position('\"device\":'::bytea IN state) > 0",
+                "WHERE notification_id = ANY(%b) AND on_behalf_of IS NULL "
+                "AND position('\"device\":'::bytea IN state) > 0",
                 [list(positions)],
                 binary=True,
             )
@@ -234,9 +239,7 @@ class EventLog:
 
     def recorded_at(self, position: int) -> datetime:
         """When the event at that position was recorded."""
-        return cast(
-            "datetime", self._scalar("SELECT recorded_at FROM events WHERE notification_id = %s", position)
-        )
+        return cast("datetime", self._scalar("SELECT recorded_at FROM events WHERE notification_id = %s", position))
 
     def position_at(self, microseconds: int) -> int:
         """By halving: positions have no gaps and recorded_at never decreases along them."""

@@ -10,6 +10,7 @@ from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisat
 
 from domain.access_keys import AccessKey
 from domain.cases import Case
+from domain.guards import Guard
 from domain.imports import Import
 from domain.people import Person
 from domain.quarantines import Quarantine
@@ -17,7 +18,9 @@ from domain.times import from_datetime, parse_instant, to_datetime, to_text
 from domain.venues import Venue
 from domain.visits import Visit
 
-STREAMS: Final[tuple[type[BaseAggregate[UUID]], ...]] = (Person, Venue, Visit, Case, Quarantine, Import, AccessKey)
+STREAMS: Final[tuple[type[BaseAggregate[UUID]], ...]] = (
+    Person, Venue, Visit, Case, Quarantine, Import, AccessKey, Guard,
+)  # fmt: skip
 
 EVENTS: Final[dict[str, type[AggregateEvent]]] = {
     vars(event)["TOPIC"]: event

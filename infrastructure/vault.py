@@ -8,12 +8,13 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
 from application.log import Secret
 from domain.errors import Unavailable
@@ -23,6 +24,11 @@ from infrastructure.database import Database
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 
+_UNAMBIGUOUS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+"""No 0 and O, no 1 and I. As many as divide 256: each is as likely as the others."""
+_CODE_LENGTH = 8
+_ALIAS = b"alias"
+
 
 class SealedVault:
     """Raises Unavailable when the master key is not the one that the database was begun with."""
@@ -31,6 +37,7 @@ class SealedVault:
         self.database = database
         self._wrapping = AESGCM(_derived(master_key, "wrap"))
         self._index = _derived(master_key, "index")
+        self._aliases = AESSIV(_derived(master_key, "alias"))
         self._check(_derived(master_key, "check"))
 
     def identity_key(self, identity: Identity) -> bytes:
@@ -39,6 +46,21 @@ class SealedVault:
     def pseudonym(self, kind: str, *parts: str) -> bytes:
         said = "\n".join(parts).encode()
         return hashlib.blake2b(said, digest_size=16, key=self._index, person=kind.encode()).digest()
+
+    def declaration_code(self, venue: UUID, person: UUID) -> str:
+        pseudonym = self.pseudonym("declaration", str(venue), str(person))
+        return "".join(_UNAMBIGUOUS[byte % len(_UNAMBIGUOUS)] for byte in pseudonym[:_CODE_LENGTH])
+
+    def alias(self, stream: UUID) -> str:
+        return self._aliases.encrypt(stream.bytes, [_ALIAS]).hex()
+
+    def unaliased(self, alias: str) -> UUID | None:
+        if not re.fullmatch("[0-9a-f]{64}", alias, re.ASCII):
+            return None
+        try:
+            return UUID(bytes=self._aliases.decrypt(bytes.fromhex(alias), [_ALIAS]))
+        except InvalidTag:
+            return None
 
     def fingerprint(self, said: bytes) -> bytes:
         """A keyed hash of what a request says, which may name people."""

@@ -14,9 +14,11 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import DictRow, scalar_row, tuple_row
 
+from application.access_keys import guard_stream
 from application.quarantines import quarantine_stream
 from application.visit_keys import triple_key, visit_stream
 from domain.errors import Malformed, TruyvetError
+from domain.guards import Guard
 from domain.quarantines import Quarantine
 from domain.times import parse_instant
 from domain.visits import Visit
@@ -227,18 +229,20 @@ def _apply(mapper: EventMapper, events: list[Placed]) -> None:
         if event is events[0]:
             repeated = {name: value for name, value in vars(content).items() if name in _REPEATED}
         told = vars(content)
-        belongs = event.topic.startswith(kind) and all(told.get(name, value) == value for name, value in repeated.items())
-        if not belongs or not _is_named_after(aggregate, event):
+        repeats = all(told.get(name, value) == value for name, value in repeated.items())
+        if not event.topic.startswith(kind) or not repeats or not _is_named_after(aggregate, event):
             raise Undecodable(event.position, event.topic, "it belongs to another stream")
 
 
 def _is_named_after(aggregate: Any, event: Placed) -> bool:
-    """Streams of visits and quarantines follow from their ids."""
+    """Streams of visits and quarantines follow from their ids, those of guards from their keys."""
     match aggregate:
         case Visit():
             return visit_stream(aggregate.visit_id) == event.stream
         case Quarantine():
             return quarantine_stream(aggregate.quarantine_id) == event.stream
+        case Guard():
+            return guard_stream(aggregate.key) == event.stream
         case _:
             return True
 

@@ -1,4 +1,4 @@
-"""What one would write first: FastAPI, psycopg, one INSERT and one commit for each check-in. The alternative of `door`."""
+"""What one would write first: FastAPI, psycopg, one INSERT and one commit for each check-in; `door` runs against it."""
 
 import os
 from collections.abc import AsyncIterator

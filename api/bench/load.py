@@ -39,7 +39,7 @@ def _loop_factory() -> Any:
 async def _post_all(port: int, path: str, headers: dict[str, str], bodies: Sequence[bytes]) -> Answered:
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     start = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n{head}".encode()
-    waiting, seconds, statuses = iter(bodies), [], set[int]()
+    waiting, seconds, statuses = iter(bodies), list[float](), set[int]()
     started = time.perf_counter()
     await asyncio.gather(*(_client(port, start, waiting, seconds, statuses) for _ in range(CLIENTS)))
     return Answered(seconds, time.perf_counter() - started, frozenset(statuses))

@@ -18,7 +18,8 @@ keys = typer.Typer(no_args_is_help=True, help="Access keys: who may ask what ove
 app.add_typer(keys, name="keys")
 
 COLUMNS = (
-    "key_id", "role", "venue_id", "area", "expires_at", "label", "person", "created_at", "created_by", "revoked_at",
+    "key_id", "role", "venue_id", "area", "valid_from", "expires_at", "label", "person", "created_at", "created_by",
+    "revoked_at",
 )  # fmt: skip
 
 

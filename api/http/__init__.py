@@ -20,7 +20,23 @@ from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 
 from api.app import Truyvet
-from api.http import cases, events, health, imports, keys, people, qr_codes, quality, quarantines, reports, scans, traces, venues, visits
+from api.http import (
+    cases,
+    events,
+    guards,
+    health,
+    imports,
+    keys,
+    people,
+    qr_codes,
+    quality,
+    quarantines,
+    reports,
+    scans,
+    traces,
+    venues,
+    visits,
+)
 from api.http.access import Access
 from api.http.docs import document
 from api.http.gathering import Gathering
@@ -31,8 +47,9 @@ from api.http.requests import Requests
 __all__ = ["create_app", "opened_app"]
 
 _ROUTERS: Final = (
-    scans.rush, scans.router, venues.router, quality.router, qr_codes.router, visits.router, people.router, imports.router, cases.router, traces.router, quarantines.router,
-    reports.router, events.router, keys.router,
+    scans.rush, scans.router, venues.router, guards.router, quality.router, qr_codes.router, visits.router,
+    people.router, imports.router, cases.router, traces.router, quarantines.router, reports.router, events.router,
+    keys.router,
 )  # fmt: skip
 
 

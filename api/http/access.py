@@ -77,6 +77,9 @@ RIGHTS: Final[dict[str, Right]] = {
     "POST /v1/check-outs": _may("gateway guard manager", Place.STATED),
     "POST /v1/venues/{venue_id}/check-outs": _may("gateway guard manager", Place.VENUE),
     "GET /v1/venues/{venue_id}/open-visits": _may("guard manager epidemiologist auditor", Place.VENUE),
+    "POST /v1/venues/{venue_id}/guards": _may("manager", Place.VENUE),
+    "GET /v1/venues/{venue_id}/guards": _may("manager", Place.VENUE),
+    "POST /v1/venues/{venue_id}/guards/{guard_id}/revocation": _may("manager", Place.VENUE),
     "POST /v1/visits/{visit_id}/check-out": _may("gateway guard manager", Place.VISIT),
     "POST /v1/visits/{visit_id}/correction": _may("gateway epidemiologist", Place.VISIT),
     "POST /v1/visits/{visit_id}/retraction": _may("gateway epidemiologist", Place.VISIT),
@@ -168,19 +171,28 @@ async def allowed(request: Request) -> None:
         case Place.VENUE:
             await run_in_threadpool(who.reach, request.path_params["venue_id"])
         case Place.VISIT:
-            await run_in_threadpool(_reach_visit, who, _truyvet(request), request.path_params["visit_id"])
+            request.state.visit_id = await run_in_threadpool(
+                _reach_visit, who, _truyvet(request), request.path_params["visit_id"]
+            )
         case Place.UNIT:
             who.reach_unit(request.query_params.get("unit", ""))
         case Place.STATED | Place.ANY:
             pass
 
 
-def _reach_visit(who: Caller, truyvet: Truyvet, visit_id: str) -> None:
-    """A visit elsewhere is answered like one that is not there."""
+def _reach_visit(who: Caller, truyvet: Truyvet, name: str) -> str:
+    """The visit's id. One elsewhere is answered like one that is not there."""
     try:
-        who.reach(truyvet.visits.get(visit_id).venue)
+        visit = truyvet.visibility.visit(name) if who.is_at_a_door else truyvet.visits.get(name)
+        who.reach(visit.venue)
     except (Unknown, Malformed):
         raise Unknown("there is no visit with that id") from None
+    return str(visit.visit_id)
+
+
+def true_visit_id(request: Request, name: str) -> str:
+    """The id of the visit that the path names, perhaps by its alias."""
+    return cast("str", getattr(request.state, "visit_id", name))
 
 
 def _truyvet(request: Request) -> Truyvet:

@@ -54,11 +54,10 @@ def _say_who_may(route: str, operation: dict[str, Any]) -> None:
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     """A parameter that may be left out is never null: a URL or a header has no way to say so."""
-    choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+    choices: list[dict[str, Any]] = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
     if len(choices) != 1:
         return schema
     return {name: value for name, value in schema.items() if name != "anyOf"} | choices[0]
-
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -5,9 +5,8 @@ from functools import partial
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import Field, StringConstraints
-from starlette.responses import Response
 
 from api.app import Truyvet
 from api.http.given import App, Writing
@@ -55,6 +54,7 @@ class ListedKey(Answer):
     role: str
     venue_id: UUID | None
     area: str | None
+    valid_from: str | None
     expires_at: str | None
     label: str | None
     person: str | None
@@ -69,15 +69,16 @@ class ListedKey(Answer):
 _COLUMNS: Final = columns_of(ListedKey)
 _EXAMPLE: Final[dict[str, Any]] = {
     "key_id": "0b9f3c2e-7d41-4c0e-9a53-6f2f0f6f7f10", "role": "guard",
-    "venue_id": "7c1de5d0-4ddb-4cf1-9d3c-0a6b4b0a4f7e", "area": None, "expires_at": "2021-09-30T02:00:00Z",
-    "label": "gate 7", "person": None, "person_id": None, "created_at": "2021-08-30T02:00:00Z", "created_by": "local",
-    "revoked_at": None, "revoked_by": None, "position": 17,
+    "venue_id": "7c1de5d0-4ddb-4cf1-9d3c-0a6b4b0a4f7e", "area": None, "valid_from": None,
+    "expires_at": "2021-09-30T02:00:00Z", "label": "gate 7", "person": None, "person_id": None,
+    "created_at": "2021-08-30T02:00:00Z", "created_by": "local", "revoked_at": None, "revoked_by": None, "position": 17,
 }  # fmt: skip
 
 
 @router.post("", status_code=201, responses=problems(400, 404, 409, 413, 415))
-def create(wanted: NewKey, truyvet: App, once: Writing) -> KeyCreated:
+def create(wanted: NewKey, truyvet: App, once: Writing, response: Response) -> KeyCreated:
     """Create a key. Its text is in this answer and nowhere else."""
+    response.headers["Cache-Control"] = "no-store"
     text = new_key_text()
     given: dict[str, Any] = wanted.model_dump()
     recorded = once.record(lambda by: truyvet.access_keys.create(**given, text=text, by=by)[0], UUID)

@@ -22,7 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from api.app import Truyvet
 from api.csv_cells import csv_line
 from api.http.given import App
-from api.http.words import Answer, AsOf, Digits, Position
+from api.http.words import Answer, Digits, Position, QueryAsOf
 from application.as_of import position_as_of
 from domain.errors import Malformed, TimedOut
 
@@ -77,14 +77,25 @@ def digest(*parts: object) -> str:
     return blake2b(json.dumps(parts, default=str).encode(), digest_size=16).hexdigest()
 
 
+def _every(_: object) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Rows(Generic[T]):
-    """A whole list: ``key`` tells its rows apart, ``shown`` writes one out; ``columns`` are those of the CSV."""
+    """A whole list: ``key`` tells its rows apart, ``shown`` writes one out; ``columns`` are those of the CSV.
+
+    Rows that are not to be ``kept`` have their place in the list, and are not written out.
+    """
 
     rows: Sequence[T]
     key: Callable[[T], object]
     shown: Callable[[T], dict[str, Any]]
     columns: Sequence[str]
+    kept: Callable[[T], bool] = _every
+
+    def written(self, rows: Iterable[T]) -> Iterator[dict[str, Any]]:
+        return map(self.shown, filter(self.kept, rows))
 
 
 class Placed(Protocol):
@@ -123,14 +134,14 @@ class Listing:
     def answer(self, position: int, found: Rows[T]) -> Response:
         if self.media_type == JSON:
             return self.page(position, found)
-        return stream(self.media_type, position, found.columns, map(found.shown, found.rows))
+        return stream(self.media_type, position, found.columns, found.written(found.rows))
 
     def page(self, position: int, found: Rows[T]) -> Response:
         first = 0 if self.cursor is None else self._place_after(self.cursor, found)
         rows = found.rows[first : first + self.limit]
         is_last = first + self.limit >= len(found.rows)
         following = None if is_last else self.cursor_after(position, digest(found.key(rows[-1])))
-        return page(position, [found.shown(row) for row in rows], following)
+        return page(position, list(found.written(rows)), following)
 
     def answer_in_order(self, position: int, found: InOrder[PlacedT], after: int = 0) -> Response:
         """The rows after a position, up to the one that the first page was pinned to."""
@@ -227,16 +238,16 @@ async def listing(
 WaitFor = Annotated[
     Position | None, Digits, Query(description="Wait until this position is in the view: at most 10 s, else 504")
 ]
-QueryAsOf = Annotated[AsOf | None, Query(description="A position, or the instant at which something was recorded")]
+AsOf = Annotated[QueryAsOf | None, Query()]
 
 
-async def log_position(truyvet: App, wait_for: WaitFor = None, as_of: QueryAsOf = None) -> int:
+async def log_position(truyvet: App, wait_for: WaitFor = None, as_of: AsOf = None) -> int:
     """The position of a read of the log itself."""
     await _reached(truyvet.log.head, wait_for or 0)
     return await run_in_threadpool(_in_log, truyvet, as_of)
 
 
-async def view_position(truyvet: App, wait_for: WaitFor = None, as_of: QueryAsOf = None) -> int:
+async def view_position(truyvet: App, wait_for: WaitFor = None, as_of: AsOf = None) -> int:
     """The position of a read of the view."""
     return await pinned(truyvet, wait_for, as_of, None)
 
@@ -245,7 +256,7 @@ async def listed_position(
     truyvet: App,
     cursor: Annotated[Cursor | None, Depends(_cursor)],
     wait_for: WaitFor = None,
-    as_of: QueryAsOf = None,
+    as_of: AsOf = None,
 ) -> int:
     """The position of a list of the view; a cursor brings its own."""
     return await pinned(truyvet, wait_for, as_of, cursor)
@@ -268,7 +279,7 @@ async def register_position(truyvet: App, wait_for: WaitFor = None) -> int:
     return await run_in_threadpool(reached)
 
 
-async def views_position(truyvet: App, wait_for: WaitFor = None, as_of: QueryAsOf = None) -> int:
+async def views_position(truyvet: App, wait_for: WaitFor = None, as_of: AsOf = None) -> int:
     """The position of a read of several views: the end of the log unless another is asked for."""
     position = await log_position(truyvet, wait_for, as_of)
     await _in_view(truyvet, position)

@@ -1,11 +1,13 @@
 """The quality of what is recorded at a venue."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from api.http.access import Who
 from api.http.given import App
 from api.http.lists import ViewPosition
 from api.http.problems import problems
@@ -41,6 +43,7 @@ class QualityAnswer(Answer):
 def quality(
     venue_id: PathId,
     truyvet: App,
+    who: Who,
     position: ViewPosition,
     start: Annotated[QueryInstant | None, Query(alias="from", description="28 days before `to` when left out")] = None,
     end: Annotated[
@@ -48,6 +51,11 @@ def quality(
     ] = None,
     lang: Annotated[Literal["vi", "en"], Query(description="Vietnamese or English")] = "vi",
 ) -> QualityAnswer:
-    """What looks wrong in the visits of a venue: flagged, never dropped; no trace answers differently for it."""
+    """What looks wrong in the visits of a venue: flagged, never dropped; no trace answers differently for it.
+
+    Managers do not see the flags that tell of other venues.
+    """
     found = truyvet.quality.of_venue(venue_id, start, end, as_of=position)
+    if not who.sees_person_ids:
+        found = replace(found, flags=truyvet.visibility.flags(found.flags))
     return QualityAnswer.model_validate(quality_row(found, lang))

@@ -11,26 +11,32 @@ from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 
 from api.app import Truyvet
+from api.http.access import Who, true_visit_id
 from api.http.gathering import Gathering
-from api.http.given import App, Writing
+from api.http.given import App, Once, Writing
 from api.http.lists import HeadPosition, List, ListedPosition, Page, list_responses
 from api.http.problems import problems
 from api.http.rush import RushRoute
-from api.http.visits import VISIT_COLUMNS, VISIT_EXAMPLE, VisitAnswer, VisitRecorded, visit_rows
+from api.http.visits import (
+    VISIT_COLUMNS,
+    VISIT_EXAMPLE,
+    VisitAnswer,
+    VisitorAnswer,
+    VisitRecorded,
+    rows_seen_by,
+)
 from api.http.words import Answer, Body, Id, Instant, PathId, PersonName, Scanned, Whole
 from application import scans
 from application.callers import Caller
+from application.contacts import nobody_to_check_out
 from application.log import Recorded
 from application.people import Description
-from domain.errors import TruyvetError
+from domain.errors import Forbidden, HasLeft, TruyvetError
 from domain.personal_qr import CARD, parse_personal_qr
 from domain.visits import ASSURANCES, LARGEST_CLOCK_ERROR, Scan
 
 router = APIRouter(prefix="/v1", tags=["scans"])
 rush = APIRouter(prefix="/v1", tags=["scans"], route_class=RushRoute)
-
-DELEGATED: Final = frozenset({"guard", "manager"})
-"""Who scans on behalf of the visitor."""
 
 NEW: Final = "-"
 """Stands for the id of a visit that is still to be found."""
@@ -116,13 +122,13 @@ async def check_in(visit: CheckIn, once: Writing, request: Request) -> Response:
         visit.at,
         visit_id=visit.visit_id,
         scan=Scan(visit.assurance or visitor.assurance, visit.clock_error_seconds, _hashed(visit.device, truyvet)),
-        delegated=who.role in DELEGATED,
+        delegated=who.is_at_a_door,
         also=visitor.also,
         description=visitor.description,
         admits=who.reaches,
         by=replace(once.provenance, source=visit.source),
     )
-    return _answer(await door(arrival), 201)
+    return _answer(_told(await door(arrival), once, visit.visit_id), 201)
 
 
 @rush.post("/visits/{visit_id}/check-out", response_model=VisitRecorded,
@@ -135,23 +141,23 @@ async def check_out(
 ) -> Response:
     """Record when the person left. Without `at`, the same X-Request-Id or Idempotency-Key gives the same answer."""
     departure = scans.CheckOut(
-        visit_id, left.at, left.clock_error_seconds, delegated=once.who.role in DELEGATED, by=once.provenance
-    )
-    return _answer(await _door(request)(departure), 200)
+        true_visit_id(request, visit_id), left.at, left.clock_error_seconds, delegated=once.who.is_at_a_door,
+        by=once.provenance,
+    )  # fmt: skip
+    return _answer(_told(await _door(request)(departure), once, visit_id), 200)
 
 
 @router.post("/check-outs", response_model=VisitRecorded, responses=problems(400, 403, 404, 409, 413, 415, 504))
-async def check_out_visitor(
-    visitor: Visitor, once: Writing, request: Request, _: HeadPosition
-) -> Response:
+async def check_out_visitor(visitor: Visitor, once: Writing, request: Request, _: HeadPosition) -> Response:
     """Record when a person left a venue: the check-out of the person's last visit there."""
     truyvet, who = once.truyvet, once.who
     venue = await _venue(visitor, truyvet)
-    left = scans.CheckOut(
-        NEW, visitor.at, visitor.clock_error_seconds, delegated=who.role in DELEGATED, by=once.provenance
-    )
+    left = scans.CheckOut(NEW, visitor.at, visitor.clock_error_seconds, delegated=who.is_at_a_door, by=once.provenance)
     departure = await run_in_threadpool(_departure, truyvet, who, _named(visitor, who).person, venue, left)
-    return _answer(await _door(request)(departure), 200)
+    answer = await _door(request)(departure)
+    if isinstance(answer, HasLeft) and who.is_at_a_door:  # to them, who was there before looks like who never came
+        raise nobody_to_check_out()
+    return _answer(_told(answer, once), 200)
 
 
 @router.post("/venues/{venue_id}/check-outs", responses=problems(400, 403, 404, 409, 413, 415, 504))
@@ -167,12 +173,22 @@ def check_out_all(
     return CheckedOut(checked_out=int(recorded.id), position=recorded.position)
 
 
-@router.get("/venues/{venue_id}/open-visits", response_model=Page[VisitAnswer],
+@router.get("/venues/{venue_id}/open-visits", response_model=Page[VisitAnswer] | Page[VisitorAnswer],
             responses=problems(404, 504) | list_responses(VISIT_EXAMPLE, VISIT_COLUMNS))  # fmt: skip
-def open_visits(venue_id: PathId, truyvet: App, position: ListedPosition, listing: List) -> Response:
-    """Who is there now: neither checked out nor seen elsewhere since."""
-    _, found = truyvet.contacts.open_visits(venue_id, truyvet.visits.now(), as_of=position)
-    return listing.answer(position, visit_rows(found))
+def open_visits(venue_id: PathId, truyvet: App, position: ListedPosition, listing: List, who: Who) -> Response:
+    """Who is there now: neither checked out nor seen elsewhere since.
+
+    Managers and guards see names and phones at a checkpoint, declaration codes at any other venue; guards none of those
+    who have left, whatever position they ask for.
+    """
+    now = truyvet.visits.now()
+    _, found = truyvet.contacts.open_visits(venue_id, now, as_of=position)
+    rows = rows_seen_by(who, truyvet, found)
+    if who.role == "guard":
+        _, there = truyvet.contacts.open_visits(venue_id, now)
+        still = {truyvet.visibility.alias(visit.visit_id) for visit in there}
+        rows = replace(rows, kept=lambda visit: visit.visit_id in still)
+    return listing.answer(position, rows)
 
 
 def _departure(truyvet: Truyvet, who: Caller, person: str, venue: str, left: scans.CheckOut) -> scans.CheckOut:
@@ -190,14 +206,17 @@ class _Named(NamedTuple):
 def _named(visit: Visitor, who: Caller) -> _Named:
     """The visitor. What a phone shows is as sure as the phone; what a guard is told is not sure at all."""
     if visit.personal_qr is None:
-        return _Named(str(visit.person), assurance="none" if who.role in DELEGATED else None)
+        person = str(visit.person)
+        if who.is_at_a_door and person.startswith("id:"):
+            raise Forbidden("this key may not name people by id:")
+        return _Named(person, assurance="none" if who.is_at_a_door else None)
     shown = parse_personal_qr(visit.personal_qr)
     # a phone may be that of a whole household: it says how to reach somebody, not who it is
     phones = [identity for identity in shown.identities if identity.startswith("phone:")]
     person, *also = [identity for identity in shown.identities if identity not in phones] or phones
-    description = {"name": shown.name, "birth_date": shown.birth_date} | {
-        "phone": phone.removeprefix("phone:") for phone in phones[:1]
-    }
+    description = {"name": shown.name, "birth_date": shown.birth_date}
+    if phones:
+        description["phone"] = phones[0].removeprefix("phone:")
     return _Named(person, tuple(also), description, "document" if shown.format == CARD else "phone")
 
 
@@ -211,6 +230,13 @@ async def _venue(visit: Visitor, truyvet: Truyvet) -> str:
 
 def _hashed(device: str | None, truyvet: Truyvet) -> str | None:
     return None if device is None else truyvet.vault.pseudonym("device", device).hex()
+
+
+def _told(answer: Recorded | TruyvetError, once: Once, name: str | None = None) -> Recorded | TruyvetError:
+    """With the visit as who asks called it; who stands at a door is not told what others called it."""
+    if isinstance(answer, TruyvetError) or not once.who.is_at_a_door:
+        return answer
+    return answer._replace(id=name or once.truyvet.visibility.alias(answer.id))
 
 
 def _answer(answer: Recorded | TruyvetError, status: int) -> Response:

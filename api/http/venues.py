@@ -25,7 +25,7 @@ from api.http.lists import (
     list_responses,
 )
 from api.http.problems import problems
-from api.http.visits import VISIT_COLUMNS, VISIT_EXAMPLE, VisitAnswer, visit_rows
+from api.http.visits import VISIT_COLUMNS, VISIT_EXAMPLE, VisitAnswer, VisitorAnswer, rows_seen_by
 from api.http.words import (
     NOTHING,
     Answer,
@@ -65,7 +65,9 @@ from infrastructure.registers import VenueRow
 router = APIRouter(prefix="/v1/venues", tags=["venues"])
 
 
-Commune = Annotated[str, Field(pattern="^([0-9]{3}|[0-9]{5})$", examples=["00001"], description="Official code, November 2021")]
+Commune = Annotated[
+    str, Field(pattern="^([0-9]{3}|[0-9]{5})$", examples=["00001"], description="Official code, November 2021")
+]
 
 
 class Coordinates(Body):
@@ -245,7 +247,7 @@ def get(venue_id: PathId, truyvet: App, position: LogPosition) -> VenueAnswer:
     return _shown(truyvet, truyvet.venues.get(venue_id).id, position)
 
 
-@router.get("/{venue_id}/visits", response_model=Page[VisitAnswer],
+@router.get("/{venue_id}/visits", response_model=Page[VisitAnswer] | Page[VisitorAnswer],
             responses=problems(404, 504) | list_responses(VISIT_EXAMPLE, VISIT_COLUMNS))  # fmt: skip
 def visits(
     venue_id: PathId,
@@ -257,11 +259,14 @@ def visits(
     end: Annotated[QueryInstant, Query(alias="to")],
     parts: Parts = False,
 ) -> Response:
-    """Who was there in `[from, to)`, by check-in; without a known check-out for the default stay."""
+    """Who was there in `[from, to)`, by check-in; without a known check-out for the default stay.
+
+    Managers see names and phones at a checkpoint, declaration codes at any other venue.
+    """
     _check_window(start, end)
     _check_reach(truyvet, who, venue_id, parts=parts)
     _, found = truyvet.contacts.visits_of_venue(venue_id, start, end, as_of=position, parts=parts)
-    return listing.answer(position, visit_rows(found))
+    return listing.answer(position, rows_seen_by(who, truyvet, found))
 
 
 @router.get("/{venue_id}/overlaps", response_model=Page[OverlapAnswer],

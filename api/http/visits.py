@@ -7,13 +7,16 @@ from fastapi import APIRouter
 from pydantic import ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
+from api.app import Truyvet
 from api.http.given import App, Writing
 from api.http.lists import Rows
 from api.http.problems import problems
 from api.http.words import Answer, Body, Instant, Left, PathId, Text
+from application.callers import Caller
 from application.contacts import NamedVisit
 from application.log import Recorded
 from application.provenance import Provenance
+from application.visibility import SeenVisit
 from domain.times import to_text
 
 router = APIRouter(prefix="/v1", tags=["visits"])
@@ -65,6 +68,24 @@ VISIT_EXAMPLE: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
+class VisitorAnswer(Answer):
+    """What managers and guards see: name and phone at a checkpoint, as far as they are known, and a declaration code
+    at any other kind of venue, the same at every visit of the person there. `visit_id` is an alias that they may use.
+    """
+
+    visit_id: str
+    name: str | None
+    phone: str | None
+    declaration_code: str | None
+    venue: str
+    venue_id: UUID
+    check_in: str
+    check_out: str | None
+
+
+VISITOR_COLUMNS: Final = tuple(VisitorAnswer.model_fields)
+
+
 @router.post("/visits/{visit_id}/correction", responses=problems(400, 403, 404, 409, 413, 415))
 def correct(visit_id: PathId, correction: Correction, truyvet: App, once: Writing) -> VisitRecorded:
     """Count the visit with other times; what was recorded stays in the log."""
@@ -90,6 +111,26 @@ def _answer(recorded: Recorded) -> VisitRecorded:
 
 def visit_rows(visits: list[NamedVisit]) -> Rows[NamedVisit]:
     return Rows(visits, lambda visit: visit.visit_id, _shown, VISIT_COLUMNS)
+
+
+def rows_seen_by(who: Caller, truyvet: Truyvet, visits: list[NamedVisit]) -> Rows[Any]:
+    """The visits of a venue as application/visibility.py says."""
+    if who.sees_person_ids:
+        return visit_rows(visits)
+    return Rows(truyvet.visibility.seen(who, visits), lambda visit: visit.visit_id, _seen, VISITOR_COLUMNS)
+
+
+def _seen(visit: SeenVisit) -> dict[str, Any]:
+    return {
+        "visit_id": visit.visit_id,
+        "name": visit.name,
+        "phone": visit.phone,
+        "declaration_code": visit.declaration_code,
+        "venue": visit.venue,
+        "venue_id": str(visit.venue_id),
+        "check_in": to_text(visit.check_in),
+        "check_out": None if visit.check_out is None else to_text(visit.check_out),
+    }
 
 
 def _shown(visit: NamedVisit) -> dict[str, Any]:

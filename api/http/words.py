@@ -22,7 +22,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from domain.errors import Malformed, TruyvetError
 from domain.opening_hours import LONGEST as LONGEST_OPENING_HOURS
 from domain.opening_hours import PATTERN as OPENING_HOURS
-from domain.people import parse_identity
+from domain.people import normal_phone, parse_identity
 from domain.rules import RULES
 from domain.times import Seconds, parse_date, parse_instant
 from domain.venues import DEFAULT_STAY, LONGEST_DEFAULT_STAY, parse_kind
@@ -100,9 +100,13 @@ Left = Annotated[T | None, _NotNull()]
 # --- times
 
 
-def _in_query(text: str) -> Seconds:
+def _with_plus(text: str) -> str:
     """A ``+`` that was not written as %2B arrives as a space; before an offset it can be nothing else."""
-    return parse_instant(re.sub(r" (\d\d:?\d\d)$", r"+\1", text))
+    return re.sub(r" (\d\d:?\d\d)$", r"+\1", text)
+
+
+def _in_query(text: str) -> Seconds:
+    return parse_instant(_with_plus(text))
 
 
 def _date(text: str) -> date:
@@ -115,7 +119,9 @@ _INSTANT = _schema("string", format="date-time", examples=["2021-08-30T09:00:00+
 Instant = Annotated[Seconds, _read(parse_instant), _INSTANT]
 QueryInstant = Annotated[Seconds, _read(_in_query), _INSTANT]
 IsoWeek = Annotated[
-    str, _checked(Week.numbered), _schema("string", pattern="^[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])$", examples=["2021-W45"])
+    str,
+    _checked(Week.numbered),
+    _schema("string", pattern="^[0-9]{4}-W(0[1-9]|[1-4][0-9]|5[0-3])$", examples=["2021-W45"]),
 ]
 WeekEnding = Annotated[str, _checked(Week.ending), _schema("string", format="date", examples=["2021-11-12"])]
 Day = Annotated[date, _read(_date), _schema("string", format="date", examples=["2021-08-30"])]
@@ -158,6 +164,11 @@ _NOTHING_NAMED: Final = uuid4().hex
 
 PersonName = Annotated[
     str, _checked(_person), _schema("string", pattern=_PERSON, examples=["phone:+84912345678", f"id:{_EXAMPLE_ID}"])
+]
+Phone = Annotated[
+    str,
+    _checked(normal_phone),
+    _schema("string", pattern=r"^\+?[0-9 .()-]{8,20}$", examples=["+84912345678"], description="Vietnamese without +"),
 ]
 QueryPerson = Annotated[
     str, _checked(_person_in_query), _schema("string", pattern=f"^(id:{_UUID}|ref:{ID[1:-1]})$", examples=["ref:ABC-1"])
@@ -251,6 +262,7 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+_AS_OF: Final = "A position of the log, or the instant at which something was recorded, to the microsecond"
 AsOf = Annotated[
     str,
     StringConstraints(max_length=64),
@@ -261,7 +273,13 @@ AsOf = Annotated[
                 {"type": "integer", "minimum": 0, "maximum": LAST_POSITION},
                 {"type": "string", "format": "date-time"},
             ],
-            "description": "A position of the log, or the instant at which something was recorded, to the microsecond",
+            "description": _AS_OF,
         }
     ),
+]
+QueryAsOf = Annotated[
+    str,
+    StringConstraints(max_length=64),
+    AfterValidator(_with_plus),
+    _schema("string", anyOf=[{"pattern": "^[0-9]{1,18}$"}, {"format": "date-time"}], description=_AS_OF),
 ]

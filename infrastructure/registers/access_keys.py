@@ -20,6 +20,7 @@ class AccessKeyRow:
     role: str
     venue_id: UUID | None
     area: str | None
+    valid_from: datetime | None
     expires_at: datetime | None
     label: str | None
     person_id: UUID | None
@@ -36,6 +37,7 @@ class AccessKeyRow:
             "role": self.role,
             "venue_id": None if self.venue_id is None else str(self.venue_id),
             "area": self.area,
+            "valid_from": _text(self.valid_from),
             "expires_at": _text(self.expires_at),
             "label": self.label,
             "person": person,
@@ -54,32 +56,33 @@ def _text(moment: datetime | None) -> str | None:
 
 PAGE: Final = """
 -- Access keys in the order of their creation.
-SELECT key_id, role, venue_id, area, expires_at, label, person_id, created_at, created_by, revoked_at, revoked_by,
-    position
+SELECT key_id, role, venue_id, area, valid_from, expires_at, label, person_id, created_at, created_by, revoked_at,
+    revoked_by, position
 FROM access_keys
 WHERE position > %(after)s AND (%(until)s::bigint IS NULL OR position <= %(until)s) ORDER BY position LIMIT %(limit)s
 """
 
 GET: Final = """
 -- One access key.
-SELECT key_id, role, venue_id, area, expires_at, label, person_id, created_at, created_by, revoked_at, revoked_by,
-    position
+SELECT key_id, role, venue_id, area, valid_from, expires_at, label, person_id, created_at, created_by, revoked_at,
+    revoked_by, position
 FROM access_keys WHERE key_id = %(id)s
 """
 
 LIVE: Final = """
 -- The keys of a role that still open something.
-SELECT key_id, role, venue_id, area, expires_at, label, person_id, created_at, created_by, revoked_at, revoked_by,
-    position
+SELECT key_id, role, venue_id, area, valid_from, expires_at, label, person_id, created_at, created_by, revoked_at,
+    revoked_by, position
 FROM access_keys
 WHERE role = %(role)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) ORDER BY position
 """
 
 CREATE: Final = """
 -- An access key is created.
-INSERT INTO access_keys (key_id, role, venue_id, area, expires_at, label, person_id, created_at, created_by, position)
-VALUES (%(key_id)s, %(role)s, %(venue_id)s, %(area)s, %(expires_at)s, %(label)s, %(person_id)s, %(created_at)s,
-        %(created_by)s, %(position)s)
+INSERT INTO access_keys (key_id, role, venue_id, area, valid_from, expires_at, label, person_id, created_at,
+    created_by, position)
+VALUES (%(key_id)s, %(role)s, %(venue_id)s, %(area)s, %(valid_from)s, %(expires_at)s, %(label)s, %(person_id)s,
+    %(created_at)s, %(created_by)s, %(position)s)
 """
 
 REVOKE: Final = """
@@ -104,8 +107,9 @@ class AccessKeyRegister(Register[AccessKeyEvent, AccessKeyRow]):
             case AccessKey.Created():
                 values = {
                     "key_id": origin.stream, "role": event.role, "venue_id": event.venue, "area": event.area,
-                    "expires_at": moment(event.expires_at), "label": plain(event.label), "person_id": event.person,
-                    "created_at": event.timestamp, "created_by": origin.actor, "position": origin.position,
+                    "valid_from": moment(event.valid_from), "expires_at": moment(event.expires_at),
+                    "label": plain(event.label), "person_id": event.person, "created_at": event.timestamp,
+                    "created_by": origin.actor, "position": origin.position,
                 }  # fmt: skip
                 return Change(CREATE, values)
             case AccessKey.Revoked():

@@ -18,6 +18,7 @@ from infrastructure.following import Following, Status
 from infrastructure.log import EventLog
 from infrastructure.registers.access_keys import AccessKeyRegister
 from infrastructure.registers.cases import CaseRegister
+from infrastructure.registers.guards import GuardRegister
 from infrastructure.registers.imports import ImportRegister
 from infrastructure.registers.projection import Projection
 from infrastructure.registers.quarantines import QuarantineRegister
@@ -49,10 +50,19 @@ class Registers:
         self.quarantines = QuarantineRegister(log.database)
         self.imports = ImportRegister(log.database)
         self.access_keys = AccessKeyRegister(log.database)
+        self.guards = GuardRegister(log.database)
         self.venue_history = VenueHistory(log.database)
         self.projection = Projection(
             log,
-            (self.venues, self.cases, self.quarantines, self.imports, self.access_keys, self.venue_history),
+            (
+                self.venues,
+                self.cases,
+                self.quarantines,
+                self.imports,
+                self.access_keys,
+                self.guards,
+                self.venue_history,
+            ),
         )
         self._following = Following("registers", log.database, self._follow, revive)
         self._seen = 0

@@ -43,7 +43,8 @@ class TestItsText:
         assert {len(secret) * 6 // 8 for secret in secrets} == {32}
 
     @pytest.mark.parametrize(
-        "text", ["", "truyvet_", "admin", f"truyvet_{UUID(int=7)}_", f"truyvet_{UUID(int=7)}_{'a' * 42}", "\0", "é" * 90]
+        "text",
+        ["", "truyvet_", "admin", f"truyvet_{UUID(int=7)}_", f"truyvet_{UUID(int=7)}_{'a' * 42}", "\0", "é" * 90],
     )
     def test_is_nothing_else(self, truyvet: Truyvet, text: str) -> None:
         assert read_key_text(text) is None

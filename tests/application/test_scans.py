@@ -103,6 +103,24 @@ class TestRequests:
         assert recorded(truyvet, came(by=by)) == [first]
         assert recorded(truyvet, came("ann", NINE + 7, by=by)) == [first]
 
+    def test_a_twin_that_another_process_records_after_the_request_was_looked_up(
+        self, truyvet: Truyvet, cafe: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        by = Provenance(request=Request(b"k" * 32, b"f" * 32))
+        log, twins = type(truyvet.log), list[Any]()
+        answered_all = log.answered_all
+
+        def overtaken(own: Any, requests: Any) -> Any:
+            answered = answered_all(own, requests)
+            if not twins:
+                twins.append(None)
+                twins[:] = recorded(truyvet, came(at=None, by=by))
+            return answered
+
+        monkeypatch.setattr(log, "answered_all", overtaken)
+        assert recorded(truyvet, came(at=None, by=by)) == twins
+        assert truyvet.log.head() == 3
+
 
 class TestClocks:
     def test_the_check_in_is_the_device_s_time_less_its_error(self, truyvet: Truyvet, cafe: str) -> None:
@@ -152,7 +170,9 @@ class TestWhoAndWhere:
 
     def test_what_is_told_of_a_person_is_sealed_and_kept_once(self, truyvet: Truyvet, cafe: str) -> None:
         told = {"name": "NGUYEN VAN A", "birth_date": "1990"}
-        recorded(truyvet, came(description=told), came("bob", description=told), came("ann", NINE + 1, description=told))
+        recorded(
+            truyvet, came(description=told), came("bob", description=told), came("ann", NINE + 1, description=told)
+        )
         recorded(truyvet, came("ann", NINE + 2, description=told))
         ann, bob = truyvet.people.find("ref:ann"), truyvet.people.find("ref:bob")
         assert ann is not None

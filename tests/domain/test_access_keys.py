@@ -57,6 +57,17 @@ def test_it_admits_its_own_secret_only() -> None:
     assert not key.admits("", NOON)
 
 
+def test_it_begins_at_the_very_second() -> None:
+    key = created(valid_from=NOON + 60, expires_at=NOON + 120)
+    assert [key.admits(SHA256, NOON + after) for after in (0, 59, 60, 119, 120)] == [False, False, True, True, False]
+
+
+@pytest.mark.parametrize("expires_at", [NOON + 60, NOON + 59])
+def test_it_ends_after_it_begins(expires_at: int) -> None:
+    with pytest.raises(Refused, match="expires after it becomes valid"):
+        created(valid_from=NOON + 60, expires_at=expires_at)
+
+
 def test_it_ends_at_the_very_second() -> None:
     key = created(expires_at=NOON + 60)
     assert key.admits(SHA256, NOON + 59)

@@ -51,6 +51,9 @@ STORED = {
     "AccessKey.Created": f'"role":"guard","venue":"{VENUE}","area":null,"expires_at":"2021-09-01T02:00:00Z",'
     f'"sha256":"{"0" * 64}","label":"gate 7","person":"{PERSON}"',
     "AccessKey.Revoked": "",
+    "Guard.Authorised": f'"venue":"{VENUE}","person":"{PERSON}","phone":"c2VhbGVk","key":"{STREAM}",'
+    '"since":"2021-08-30T02:00:00Z","until":null',
+    "Guard.Revoked": "",
 }
 
 LATER = {
@@ -58,6 +61,7 @@ LATER = {
     f'"manager":"{PERSON}","part_of":"{VENUE}"',
     "Visit.CheckedIn": '"assurance":"document","clock_error_seconds":-90,"device":"3f9a7c5e8d1b2046"',
     "Visit.CheckedOut": '"clock_error_seconds":30',
+    "AccessKey.Created": '"valid_from":"2021-08-31T02:00:00Z"',
 }
 """The same with the fields that came later: an example of each event that has such."""
 
@@ -81,6 +85,7 @@ STREAMS = {
     "Quarantine": ["Assigned", "Extended", "Released", "Withdrawn"],
     "Import": ["Begun", "Completed", "Retracted"],
     "AccessKey": ["Created", "Revoked"],
+    "Guard": ["Authorised", "Revoked"],
 }
 
 

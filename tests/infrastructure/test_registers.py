@@ -11,8 +11,10 @@ import pytest
 from psycopg.rows import dict_row
 
 from api.app import Truyvet
+from domain.access_keys import AccessKey
 from domain.cases import Case
 from domain.errors import TimedOut
+from domain.guards import Guard
 from domain.imports import Import
 from domain.quarantines import Quarantine
 from domain.rules import CaseDates
@@ -175,10 +177,14 @@ def test_pages_follow_one_another_in_the_order_of_positions(truyvet: Truyvet, re
     assert registers.venues.get(uuid4()) is None
 
 
-@pytest.mark.parametrize("stream", [Venue, Case, Quarantine, Import])
+IN_NO_REGISTER = {Venue.QrCodeIssued, Venue.QrCodeEnded}
+"""The codes of a venue are few and asked for one venue at a time: its stream answers."""
+
+
+@pytest.mark.parametrize("stream", [Venue, Case, Quarantine, Import, AccessKey, Guard])
 def test_each_register_reads_every_event_of_its_streams(truyvet: Truyvet, registers: Registers, stream: type) -> None:
     of_stream = {event for topic, event in EVENTS.items() if topic.startswith(f"{stream.__name__}.")}
-    assert of_stream in [set(view.events) for view in registers.projection.registers]
+    assert of_stream - IN_NO_REGISTER in [set(view.events) for view in registers.projection.registers]
 
 
 def test_the_follower_takes_in_what_is_appended(truyvet: Truyvet, registers: Registers) -> None:
@@ -295,8 +301,8 @@ def test_the_history_of_a_venue_is_all_that_says_where_it_lay_and_until_when(
 
 def test_the_graph_goes_on_while_the_registers_cannot(truyvet: Truyvet, registers: Registers) -> None:
     register(truyvet, "a")
-    bad = truyvet.venues.amend("a", name="Café A").position
-    break_event(truyvet, bad)
+    truyvet.venues.register("Closed", "shop", code="b")
+    break_event(truyvet, truyvet.venues.amend("b", name="Café B").position)
     truyvet.visits.check_in("ref:ann", "a", NINE)
     with pytest.raises(Undecodable):
         registers.catch_up()

@@ -20,7 +20,7 @@ from infrastructure.verification import verify
 NINE = parse_instant("2021-08-30T09:00:00Z")
 TEN = parse_instant("2021-08-30T10:00:00Z")
 ELEVEN = parse_instant("2021-08-30T11:00:00Z")
-VIEWS = {"venues", "cases", "quarantines", "imports", "access_keys", "venue_history", "keys", "graph"}
+VIEWS = {"venues", "cases", "quarantines", "imports", "access_keys", "guards", "venue_history", "keys", "graph"}
 
 
 @pytest.fixture
@@ -253,6 +253,13 @@ def test_findings_tell_nothing_personal(morning: Truyvet) -> None:
     assert said
     assert "Nguyễn" not in said
     assert "0912345678" not in said
+
+
+def test_access_keys_are_whole_also_when_they_ended(morning: Truyvet, registers: Registers) -> None:
+    key, _ = morning.access_keys.create("guard", venue="cafe", person="ref:ann")
+    morning.access_keys.revoke(key.id)
+    caught_up(morning, registers)
+    assert findings(morning) == []
 
 
 def test_finding_may_stop_at_the_first(morning: Truyvet) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from eventsourcing.persistence import OperationalError
 from fastapi.routing import APIRoute
+from structlog.testing import capture_logs
 
 from api.app import Truyvet
 from api.http import _ROUTERS, access, events, health
@@ -66,8 +67,11 @@ class World:
             "person_id": truyvet.people.find(f"ref:{SECRET}-ann"),
             "case_id": api.case("bob")["case_id"],
             "quarantine_id": truyvet.quarantines.assign(f"ref:{SECRET}-ann", _NINE).id,
-            "import_id": api.imported("quarantines", f"person,from,until\nref:cat,{at('09:00')},\n".encode())["import_id"],
+            "import_id": api.imported("quarantines", f"person,from,until\nref:cat,{at('09:00')},\n".encode())[
+                "import_id"
+            ],
             "key_id": key.id,
+            "guard_id": truyvet.guards.authorise("home", f"ref:{SECRET}-gus")[0].id,
             "serial": 1,
             "qr_code": truyvet.qr_codes.current("home").text,
         }
@@ -81,7 +85,9 @@ class World:
         """One for each role, at home where it is bound."""
         return {role: self.key(role, **HOME.get(role, {})) for role in ROLES}
 
-    def ask(self, route: str, key: object = None, headers: dict[str, str] | None = None, **names: str) -> httpx.Response:
+    def ask(
+        self, route: str, key: object = None, headers: dict[str, str] | None = None, **names: str
+    ) -> httpx.Response:
         method, path = route.split()
         told = self.names | names
         body = {name: text.format(**told) for name, text in BODIES.get(route, {}).items()}
@@ -254,9 +260,21 @@ def test_health_and_documentation_need_no_key(api: Api, path: str) -> None:
         assert api.client.get(path, headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/v1/health/../cases", "/v1/health/%2e%2e/cases", "//v1/cases", "/V1/cases", "/v1/cases/"])
+@pytest.mark.parametrize(
+    "path", ["/v1/health/../cases", "/v1/health/%2e%2e/cases", "//v1/cases", "/V1/cases", "/v1/cases/"]
+)
 def test_no_other_way_of_writing_a_path_leads_past_the_door(api: Api, path: str) -> None:
     assert api.client.get(path, headers=bearer("garbage")).status_code in (401, 404)
+
+
+def test_no_log_line_holds_a_key(api: Api) -> None:
+    unknown = new_key_text()
+    with capture_logs() as lines:
+        created = api.post("keys", {"role": "gateway"}).json()["key"]
+        for key in (created, unknown):
+            api.client.get("/v1/venues", headers=bearer(key))
+    assert [line["status"] for line in lines] == [201, 403, 401]
+    assert not any(secret in str(lines) for secret in (created, unknown.secret, api.key.secret))
 
 
 def test_two_keys_at_once_are_none(api: Api) -> None:
@@ -328,6 +346,7 @@ class TestKeysOverHttp:
         assert created.status_code == 201
         told = created.json()
         assert told["key"].startswith(f"truyvet_{told['key_id']}_")
+        assert created.headers["Cache-Control"] == "no-store"
         checked_in = api.client.post(
             "/v1/check-ins", json={"venue": "cafe", "person": "ref:bob"}, headers=bearer(told["key"])
         )

@@ -46,9 +46,7 @@ class TestCheckIn:
         assert sum(commits) == 240
         assert len(commits) < 60
 
-    def test_one_that_breaks_takes_no_other_with_it(
-        self, api: Api, cafe: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_one_that_breaks_takes_no_other_with_it(self, api: Api, cafe: str, monkeypatch: pytest.MonkeyPatch) -> None:
         decide = Round.decide
 
         def breaking(self: Round, scan: Any, fresh_id: str) -> Any:
@@ -170,6 +168,3 @@ def test_recorded_is_what_the_door_answers(api: Api, cafe: str) -> None:
     first = api.truyvet.visits.check_in("ref:ann", "cafe", 1_630_288_800)
     assert isinstance(first, Recorded)
     assert api.visit("ann", "cafe", "09:00") == first.id
-
-
-

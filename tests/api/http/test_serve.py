@@ -246,5 +246,5 @@ def _program(directory: Path) -> Iterator[Callable[[Path, str, int], Served]]:
         yield start
     finally:
         for process in started:
-            process.kill()
-            process.communicate()
+            process.terminate()  # killed, it would leave its workers behind
+            process.communicate(timeout=20)

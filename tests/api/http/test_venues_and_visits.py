@@ -38,7 +38,7 @@ def test_a_check_in_without_a_time_is_the_same_when_sent_again_later(
     body = {"venue": "cafe", "person": "ref:ann", "visit_id": "gate:1"}
     first = api.post("check-ins", body).json()
     now = api.truyvet.visits.now() + 60
-    monkeypatch.setattr(api.truyvet.visits, "now", lambda: now)
+    monkeypatch.setattr(api.truyvet.scans, "now", lambda: now)
     assert api.post("check-ins", body).json() == first
 
 
@@ -138,6 +138,7 @@ def test_a_plus_that_was_not_escaped_is_understood(api: Api, cafe: str) -> None:
     api.truyvet.graph.catch_up()
     query = "from=2021-08-30T00:00:00+07:00&to=2021-08-31T00:00:00+07:00"
     assert len(api.client.get(f"/v1/venues/cafe/visits?{query}").json()["items"]) == 1
+    assert api.client.get(f"/v1/venues/cafe/visits?{query}&as_of=2021-08-30T00:00:00+07:00").json()["items"] == []
 
 
 _DAY = {"from": at("00:00"), "to": at("23:59")}
