@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
-from application.callers import Caller, Places
+from application.callers import Caller, Places, actor_of
 from application.log import Draft, Log, Recorded, load_own, settled, unique_key
 from application.people import People
 from application.provenance import LOCAL, Provenance
 from application.recent import Recent
 from application.venues import Venues
 from domain.access_keys import AccessKey
-from domain.errors import Malformed, Unknown
+from domain.errors import Malformed, Refused, Unknown
 from domain.guards import Guard
 from domain.times import Seconds
 
@@ -147,7 +147,12 @@ class AccessKeys:
 
     @settled
     def revoke(self, key_id: UUID, by: Provenance = LOCAL) -> Recorded:
-        """The same again is found; with a guard's key goes the authorisation. Raises Unknown."""
+        """The same again is found; with a guard's key goes the authorisation.
+
+        Raises Unknown, and Refused for the key that asks: it might be the last one.
+        """
+        if by.actor == actor_of(key_id):
+            raise Refused("a key does not revoke itself: use another one, or truyvet keys revoke")
         key, draft = self.get(key_id), Draft()
         if not key.revoke(self.now()):
             return Recorded(key_id, self.log.position_of(key_id, key.version))

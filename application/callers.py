@@ -31,7 +31,7 @@ class Caller:
     @property
     def actor(self) -> str:
         """What events say of who recorded them."""
-        return f"key:{self.key_id}"
+        return actor_of(self.key_id)
 
     @property
     def is_bound(self) -> bool:
@@ -75,6 +75,11 @@ class Caller:
 
     def _covers(self, unit: str | None) -> bool:
         return unit is not None and self.area is not None and self.places.lies_in(unit, self.area)
+
+
+def actor_of(key_id: UUID) -> str:
+    """What events say of who recorded them, when it was the holder of a key."""
+    return f"key:{key_id}"
 
 
 class Places:

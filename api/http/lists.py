@@ -30,7 +30,8 @@ T = TypeVar("T")
 PlacedT = TypeVar("PlacedT", bound="Placed")
 PlacedT_co = TypeVar("PlacedT_co", bound="Placed", covariant=True)
 
-LONGEST_WAIT_SECONDS: Final = 10.0
+LONGEST_WAIT_SECONDS: Final = 9.5
+"""With the way there and back, within the 10 s of the contract."""
 MOST_ITEMS: Final = 10_000
 JSON, CSV, NDJSON, EVENTS = "application/json", "text/csv", "application/x-ndjson", "text/event-stream"
 POSITION_HEADER: Final = "X-Position"

@@ -358,6 +358,11 @@ class TestKeysOverHttp:
         first, again = (api.post("keys", {"role": "gateway"}, headers=key).json() for _ in range(2))
         assert again == first | {"key": None}
 
+    def test_a_key_does_not_revoke_itself(self, api: Api) -> None:
+        refused = api.post(f"keys/{api.key.id}/revocation")
+        assert refused.status_code == 422
+        assert api.as_("admin").post(f"keys/{api.key.id}/revocation").status_code == 200
+
     def test_keys_are_listed_with_what_they_are_for_and_when_they_ended(self, api: Api) -> None:
         venue = api.venue("cafe")
         created = api.post("keys", {"role": "guard", "venue": "cafe", "person": "ref:ann"}).json()
