@@ -59,7 +59,9 @@ class Caller:
         """
         if not self.is_bound or str(venue) == str(self.venue):
             return
-        found = self.places.get(str(venue))
+        found = self.places.known(str(venue))
+        if found is None or not self.reaches(found):  # one elsewhere takes as long as one that is not there
+            found = self.places.look_up(str(venue))
         if found is None or not self.reaches(found):
             raise unknown_venue()
 
@@ -92,6 +94,14 @@ class Places:
     def get(self, venue: str) -> Venue | None:
         """The venue with that id or code, as it was a moment ago."""
         return self._recent.get(venue)
+
+    def known(self, venue: str) -> Venue | None:
+        """The same without looking; None when it has to be looked up."""
+        return self._recent.known(venue)
+
+    def look_up(self, venue: str) -> Venue | None:
+        """As it is now."""
+        return self._recent.look_up(venue)
 
     def _look(self, venue: str) -> Venue | None:
         try:

@@ -243,13 +243,17 @@ class Contacts:
         return position, self._named_visits([row for row in last.values() if self._is_there(row, at, position)])
 
     def last_visit(self, person: str, venue: str, at: Seconds, *, as_of: int | None = None) -> str:
-        """The id of a person's last visit at a venue, as of an instant. Raises Unknown."""
+        """The id of a person's last visit at a venue as of an instant, or of the one that ended right then.
+
+        Raises Unknown.
+        """
         position, venue_id, person_id = self._position(as_of), self._known_venue(venue), self.people.find(person)
         rows = [] if person_id is None else self.graph.visits_of_person(person_id, position)
-        at_venue = [row.visit for row in rows if row.venue == venue_id and row.check_in <= at]
-        if not at_venue:
+        here = [row for row in rows if row.venue == venue_id and row.check_in <= at]
+        if not here:
             raise nobody_to_check_out()
-        return self.visit_ids(at_venue[-1:])[at_venue[-1]]
+        visit = next((row for row in here if row.check_out == at), here[-1]).visit
+        return self.visit_ids([visit])[visit]
 
     def _is_there(self, visit: VisitRow, at: Seconds, position: int) -> bool:
         if visit.check_out is not None:

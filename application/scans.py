@@ -59,6 +59,10 @@ class CheckIn:
     def names(self) -> tuple[str, ...]:
         return (self.person, *self.also)
 
+    @property
+    def tells_more(self) -> bool:
+        return self.description is not None or bool(self.also)
+
 
 @dataclass(frozen=True, slots=True)
 class CheckOut:
@@ -162,12 +166,15 @@ class Round:
         # first, so that whoever is in a visit that is found is found too
         self.visits = log.load_many(Visit, named) if named else {}
         arrivals = [scan for scan in scans if isinstance(scan, CheckIn)]
+        self.told_of: dict[UUID, Person] = {}
         self.persons = people.find_known({name for arrival in arrivals for name in arrival.names})
         self.venues = venues.load_known({arrival.venue for arrival in arrivals})
+        names = {name for arrival in arrivals if arrival.tells_more for name in arrival.names}
+        told_of = {self.persons[name] for name in names & self.persons.keys()}
+        self.told_of = log.load_many(Person, told_of) if told_of else {}
         keys = [key for arrival in arrivals for key in self._keys(arrival)]
         self.holders = log.holders(keys) if keys else {}
         self.visits |= log.load_many(Visit, held) if (held := set(self.holders.values()) - self.visits.keys()) else {}
-        self.told_of = log.load_many(Person, told_of) if (told_of := self._told_of(arrivals)) else {}
 
     def decide(self, scan: AnyScan, fresh_id: str) -> Decided:
         """Raises Later, and what refuses the scan."""
@@ -259,7 +266,15 @@ class Round:
         return triple_keys(person, venue, self._at(scan), None if scan.at is None else error)
 
     def _person(self, scan: CheckIn) -> UUID | None:
-        return next((self.persons[name] for name in scan.names if name in self.persons), None)
+        """Who is known by the first name, or by a further one and not by another name of the first one's scheme.
+
+        A code that nobody signed must not give somebody a second citizen number.
+        """
+        if scan.person in self.persons:
+            return self.persons[scan.person]
+        scheme = scan.person.partition(":")[0]
+        others = (self.persons[name] for name in scan.also if name in self.persons)
+        return next((other for other in others if scheme not in _schemes(self.told_of.get(other))), None)
 
     def _person_keys(self, scan: CheckIn) -> list[bytes]:
         """Of whoever else's scan registers the same person, or says more of them."""
@@ -267,16 +282,15 @@ class Round:
         fresh = [self.people.key(name) for name in scan.names if name not in self.persons]
         return fresh if person is None else [person.bytes, *fresh]
 
-    def _told_of(self, arrivals: Sequence[CheckIn]) -> set[UUID]:
-        """Those who are known, and of whom more is told now."""
-        found = {self._person(arrival) for arrival in arrivals if arrival.description is not None or arrival.also}
-        return {person for person in found if person is not None}
-
     def _refuse_taken(self, *keys: bytes) -> None:
         """Raises Later; those who come behind and need the same wait as well."""
         if not self.taken.isdisjoint(keys):
             self.taken |= set(keys)
             raise Later
+
+
+def _schemes(person: Person | None) -> frozenset[str]:
+    return frozenset() if person is None else frozenset(scheme for scheme, _ in person.identities)
 
 
 def _random_ids(count: int) -> list[str]:

@@ -78,6 +78,7 @@ class Venues:
         holder = None if details.code is None else self.log.holder(code_key(parse_code(details.code)))
         if holder is not None and given_id not in (None, holder):
             raise Conflict("that code belongs to another venue already")
+        self._refuse_another_name(venue_id, details.code)
         is_there = holder is not None or load_own(self.log, Venue, venue_id) is not None
         draft = Draft()
         venue = Venue.register(
@@ -93,6 +94,15 @@ class Venues:
         if venue.code is not None:
             draft.keys.append(Key(code_key(venue.code), venue.id.bytes))
         return Recorded(venue.id, self.log.save(draft, by))
+
+    def _refuse_another_name(self, venue_id: UUID, code: str | None) -> None:
+        """Raises Conflict when the id is another venue's code, or the code another venue's id."""
+        holder = self.log.holder(code_key(str(venue_id)))
+        named = None if code is None else _as_id(code)
+        if holder not in (None, venue_id) or (
+            named not in (None, venue_id) and self.log.load(Venue, named) is not None
+        ):
+            raise Conflict("that code or id belongs to another venue already")
 
     def _same(self, existing: UUID, wanted: Venue) -> Recorded:
         """The same registration again is found, whatever became of the venue since."""
@@ -153,13 +163,17 @@ class Venues:
         return self.find_many([name]).get(name)
 
     def find_many(self, names: Iterable[str]) -> dict[str, UUID]:
-        """The ids of those that are known, by the code or id that names them."""
-        keys = {name: code_key(parse_code(name)) for name in names}
-        holders = self.log.holders(list(keys.values()))
-        found = {name: holders[key] for name, key in keys.items() if key in holders}
-        ids = {name: venue_id for name in keys.keys() - found.keys() if (venue_id := _as_id(name)) is not None}
+        """The ids of those that are known, by the code or id that names them.
+
+        An id comes before a code that looks like it: nobody takes over a venue by the choice of a code.
+        """
+        codes = {name: parse_code(name) for name in names}
+        ids = {name: venue_id for name in codes if (venue_id := _as_id(name)) is not None}
         known = self.log.load_many(Venue, ids.values()) if ids else {}
-        return found | {name: venue_id for name, venue_id in ids.items() if venue_id in known}
+        found = {name: venue_id for name, venue_id in ids.items() if venue_id in known}
+        keys = {name: code_key(code) for name, code in codes.items() if name not in found}
+        holders = self.log.holders(list(keys.values())) if keys else {}
+        return found | {name: holders[key] for name, key in keys.items() if key in holders}
 
     def load_known(self, names: Iterable[str]) -> dict[str, Venue]:
         """Those that are known, by the code or id that names them."""

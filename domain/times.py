@@ -29,11 +29,11 @@ def parse_instant(text: str) -> Seconds:
     """
     if not _INSTANT.fullmatch(text):
         hint = "carries no offset" if _INSTANT.fullmatch(text + "Z") else "is no instant"
-        raise Malformed(f"time {_shown(text)} {hint}; write it like 2021-08-30T09:00:00+07:00")
+        raise Malformed(f"the time {hint}; write it like 2021-08-30T09:00:00+07:00")
     try:
         return checked(int(datetime.fromisoformat(text if text[-1] != "z" else text.upper()).timestamp()))
     except (ValueError, OverflowError):
-        raise Malformed(f"time {_shown(text)} does not exist") from None
+        raise Malformed("the time does not exist") from None
 
 
 def from_datetime(moment: datetime) -> Seconds:
@@ -75,7 +75,7 @@ def parse_date(text: str) -> date:
             return date.fromisoformat(text)
     except ValueError:
         pass
-    raise Malformed(f"date {_shown(text)} is none; write it like 2021-08-30")
+    raise Malformed("the date is none; write it like 2021-08-30")
 
 
 def start_of_day(day: date, zone: ZoneInfo = LOCAL) -> Seconds:
@@ -107,7 +107,3 @@ _SECOND = timedelta(seconds=1)
 
 def _since_epoch(moment: datetime) -> int:
     return (moment - _EPOCH) // _SECOND
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:40] + "…")

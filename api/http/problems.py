@@ -127,7 +127,7 @@ _EXAMPLES: Final = {
     409: "that id belongs to another case already",
     413: "a JSON body has at most 1 MB",
     415: "send the body as application/json",
-    422: "body.at: time '2021-08-30T09:00:00' carries no offset; write it like 2021-08-30T09:00:00+07:00",
+    422: "body.at: the time carries no offset; write it like 2021-08-30T09:00:00+07:00",
     500: "something went wrong here; the request id finds it in the log",
     503: "the database cannot be reached now; try again",
     504: "the view is at position 17, 18 was waited for",
@@ -151,10 +151,10 @@ def outage() -> Response:
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 # it is registered for this class only
     found = error.errors()
-    if found[0]["loc"] == ("body",) and isinstance(found[0].get("input"), bytes):
-        return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _EXAMPLES[415])
     if found[0]["type"] == "json_invalid":
         return problem(HTTPStatus.BAD_REQUEST, _EXAMPLES[400])
+    if found[0]["loc"] == ("body",) and isinstance(found[0].get("input"), bytes):
+        return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, _EXAMPLES[415])
     errors = [_told(one) for one in found[:_MOST_ERRORS]]
     first = errors[0]
     place = ".".join(part for part in (first["in"], first["field"]) if part)

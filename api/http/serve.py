@@ -29,6 +29,7 @@ from api.http.problems import problem
 from domain.errors import Malformed, Refused, TimedOut, Unavailable
 from infrastructure.admin_key import admin_key_file
 from infrastructure.graph import warm_up
+from infrastructure.postgres.family import die_with_parent
 from infrastructure.reading import Undecodable
 from infrastructure.settings import Settings
 
@@ -100,7 +101,8 @@ def _warm_up() -> None:
 
 
 def worker() -> ASGIApp:
-    """What each of several processes serves; the environment says on which database."""
+    """What each of several processes serves, as long as the first one lives; the environment says on which database."""
+    die_with_parent(signal.SIGTERM)
     _log_to_stderr()
     return LoopbackOnly(opened_app(lambda: following(Settings())))
 

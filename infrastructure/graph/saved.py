@@ -32,6 +32,7 @@ _ABANDONED: Final = 3600
 def save(snapshot: Snapshot, directory: Path, log_id: str) -> None:
     """Writes ``directory/POSITION``; the newest saves stay. Raises OSError."""
     directory.mkdir(parents=True, exist_ok=True)
+    directory.chmod(0o700)  # who was where is nobody else's business
     aside = directory / f"{snapshot.position}.{os.getpid()}.partial"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()

@@ -30,6 +30,12 @@ def dying_with_us(how: signal.Signals) -> Callable[[], None] | None:
     return arm
 
 
+def die_with_parent(how: signal.Signals) -> None:
+    """From now on the calling process gets the signal when its parent dies, of whatever."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, how)
+
+
 def adopt_orphans() -> None:
     """Become the parent of the backends that a killed `postgres` leaves behind, to end them."""
     if sys.platform == "linux":

@@ -56,6 +56,17 @@ class TestVenues:
             with pytest.raises(Malformed):
                 truyvet.venues.register("Office", "public_body", commune=code)
 
+    def test_an_id_comes_before_a_code_that_looks_like_it(self, truyvet: Truyvet) -> None:
+        victim = truyvet.venues.register("Cafe", "restaurant", code=str(uuid4()))
+        assert victim.id == truyvet.venues.get(str(victim.id)).id
+        with pytest.raises(Conflict):
+            truyvet.venues.register("Squat", "shop", code=str(victim.id))
+        with pytest.raises(Conflict):
+            truyvet.venues.register("Squat", "shop", code=str(victim.id).upper())
+        code = truyvet.venues.get(str(victim.id)).code
+        with pytest.raises(Conflict):
+            truyvet.venues.register("Squat", "shop", venue_id=UUID(code))
+
     def test_the_default_stay_follows_the_kind_unless_set(self, truyvet: Truyvet) -> None:
         truyvet.venues.register("Chốt", "checkpoint", code="a")
         truyvet.venues.register("Hotel", "hotel", code="b", default_stay_minutes=30)

@@ -168,6 +168,13 @@ class TestWhoAndWhere:
         assert len(truyvet.contacts.visits_of_person("ref:qid:7")[1]) == 3
         assert truyvet.people.find("ref:qid:8") == truyvet.people.find("cccd:001099000008")
 
+    def test_a_code_that_nobody_signed_gives_nobody_a_second_citizen_number(self, truyvet: Truyvet, cafe: str) -> None:
+        recorded(truyvet, CheckIn("cccd:001099000007", "cafe", NINE, also=("ref:qid:7",)))
+        recorded(truyvet, CheckIn("cccd:001099000008", "cafe", NINE, also=("ref:qid:7",)))
+        seven, eight = (truyvet.people.find(f"cccd:00109900000{n}") for n in (7, 8))
+        assert seven == truyvet.people.find("ref:qid:7")
+        assert eight not in (None, seven)
+
     def test_what_is_told_of_a_person_is_sealed_and_kept_once(self, truyvet: Truyvet, cafe: str) -> None:
         told = {"name": "NGUYEN VAN A", "birth_date": "1990"}
         recorded(

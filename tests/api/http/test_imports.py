@@ -21,7 +21,7 @@ def test_visits_are_imported_and_answered_like_the_command(api: Api) -> None:
     assert UUID(told.pop("import_id"))
     assert told == {
         "read": 3, "recorded": 1, "completed": 0, "duplicates": 1, "rejected": 1, "position": FIRST + 4,
-        "rejects": [{"line": 4, "reason": "time 'yesterday' is no instant; write it like 2021-08-30T09:00:00+07:00"}],
+        "rejects": [{"line": 4, "reason": "the time is no instant; write it like 2021-08-30T09:00:00+07:00"}],
     }  # fmt: skip
     assert api.get("venues/cafe").json()["default_stay_minutes"] == 90
 

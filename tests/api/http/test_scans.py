@@ -94,6 +94,12 @@ class TestCheckIn:
         assert "NGUYEN" not in refused.text
         assert api.truyvet.log.head() == head
 
+    @pytest.mark.parametrize("content", [b'{"venue": "cafe", "person": "\\ud800"}', b'{"venue": "caf\xe9"}', b"{", b""])
+    def test_what_is_no_json_is_called_so(self, api: Api, cafe: str, content: bytes) -> None:
+        answer = api.client.post("/v1/check-ins", content=content, headers={"Content-Type": "application/json"})
+        assert answer.status_code == (422 if not content else 400), answer.text
+        assert answer.headers["Content-Type"] == "application/problem+json"
+
     def test_delivered_later_with_an_estimate_of_the_clock_s_error(self, api: Api, cafe: str) -> None:
         body = {"venue": "cafe", "person": "ref:ann", "at": at("09:05"), "clock_error_seconds": 300, "device": "tab-1"}
         first = api.post("check-ins", body).json()
@@ -120,6 +126,15 @@ class TestCheckOut:
         assert api.post("check-outs", body).json() == left.json()
         assert api.post("check-outs", body | {"at": at("11:00")}).status_code == 409
         assert api.truyvet.visits.get(visit).check_out is not None
+
+    def test_sent_again_after_a_late_check_in_it_ends_no_other_visit(self, api: Api, cafe: str) -> None:
+        first = api.visit("ann", "cafe", "09:00")
+        body = {"venue": "cafe", "person": "ref:ann", "at": at("11:00")}
+        left = api.post("check-outs", body)
+        late = api.visit("ann", "cafe", "10:00")
+        assert api.post("check-outs", body).json() == left.json()
+        assert left.json()["visit_id"] == first
+        assert api.truyvet.visits.get(late).check_out is None
 
     def test_of_somebody_who_never_came(self, api: Api, cafe: str) -> None:
         assert api.post("check-outs", {"venue": "cafe", "person": "ref:ann"}).status_code == 404
