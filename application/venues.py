@@ -167,19 +167,24 @@ class Venues:
 
         An id comes before a code that looks like it: nobody takes over a venue by the choice of a code.
         """
-        codes = {name: parse_code(name) for name in names}
-        ids = {name: venue_id for name in codes if (venue_id := _as_id(name)) is not None}
-        known = self.log.load_many(Venue, ids.values()) if ids else {}
-        found = {name: venue_id for name, venue_id in ids.items() if venue_id in known}
-        keys = {name: code_key(code) for name, code in codes.items() if name not in found}
-        holders = self.log.holders(list(keys.values())) if keys else {}
-        return found | {name: holders[key] for name, key in keys.items() if key in holders}
+        by_id, by_code = self._named(names)
+        return by_code | {name: venue.id for name, venue in by_id.items()}
 
     def load_known(self, names: Iterable[str]) -> dict[str, Venue]:
-        """Those that are known, by the code or id that names them."""
-        ids = self.find_many(names)
-        venues = self.log.load_many(Venue, set(ids.values()))
-        return {name: venues[venue_id] for name, venue_id in ids.items()}
+        """The same, loaded."""
+        by_id, by_code = self._named(names)
+        venues = self.log.load_many(Venue, set(by_code.values())) if by_code else {}
+        return by_id | {name: venues[venue_id] for name, venue_id in by_code.items()}
+
+    def _named(self, names: Iterable[str]) -> tuple[dict[str, Venue], dict[str, UUID]]:
+        """Those whose id it is, which had to be loaded to know that; those whose code it is."""
+        codes = {name: parse_code(name) for name in names}
+        ids = {name: venue_id for name in codes if (venue_id := _as_id(name)) is not None}
+        venues = self.log.load_many(Venue, set(ids.values())) if ids else {}
+        by_id = {name: venues[venue_id] for name, venue_id in ids.items() if venue_id in venues}
+        keys = {name: code_key(code) for name, code in codes.items() if name not in by_id}
+        holders = self.log.holders(list(keys.values())) if keys else {}
+        return by_id, {name: holders[key] for name, key in keys.items() if key in holders}
 
     def get(self, name: str) -> Venue:
         """Raises Unknown."""

@@ -16,7 +16,6 @@ from psycopg.rows import DictRow
 from infrastructure.database import Database
 
 _LOOK_SECONDS = 1.0
-_GATHER_SECONDS = 0.1
 _STOP_SECONDS = 0.1  # a thread that listens sees within this time that it shall stop
 _SHORTEST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -42,8 +41,11 @@ class Following:
         database: Database,
         catch_up: Callable[[Connection[DictRow]], object],
         revive: Callable[[], object] | None = None,
+        gather_seconds: float = 0.1,
     ) -> None:
+        """What is appended within ``gather_seconds`` after the last time is taken in together."""
         self.view = view
+        self._gather_seconds = gather_seconds
         self.error: str | None = None
         self._database = database
         self._catch_up = catch_up
@@ -93,8 +95,7 @@ class Following:
                 self._await_append(connection)
 
     def _await_append(self, connection: Connection[DictRow]) -> None:
-        """Not at once after the last time: what comes in a rush is taken in together."""
-        self._stopping.wait(_GATHER_SECONDS)
+        self._stopping.wait(self._gather_seconds)
         for _ in range(round(_LOOK_SECONDS / _STOP_SECONDS)):
             if self._stopping.is_set() or list(connection.notifies(timeout=_STOP_SECONDS, stop_after=1)):
                 return

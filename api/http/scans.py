@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final, NamedTuple, cast
 
 from fastapi import APIRouter, Request, Response
 from fastapi import Body as InBody
-from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
@@ -14,7 +13,7 @@ from api.app import Truyvet
 from api.http.access import Who, true_visit_id
 from api.http.gathering import Gathering
 from api.http.given import App, Once, Writing
-from api.http.lists import HeadPosition, List, ListedPosition, Page, list_responses
+from api.http.lists import JSON, HeadPosition, List, ListedPosition, Page, list_responses
 from api.http.problems import problems
 from api.http.rush import RushRoute
 from api.http.visits import (
@@ -126,7 +125,7 @@ async def check_in(visit: CheckIn, once: Writing, request: Request) -> Response:
         also=visitor.also,
         description=visitor.description,
         admits=who.reaches,
-        by=replace(once.provenance, source=visit.source),
+        by=once.provenance if visit.source is None else replace(once.provenance, source=visit.source),
     )
     return _answer(_told(await door(arrival), once, visit.visit_id), 201)
 
@@ -242,4 +241,5 @@ def _told(answer: Recorded | TruyvetError, once: Once, name: str | None = None) 
 def _answer(answer: Recorded | TruyvetError, status: int) -> Response:
     if isinstance(answer, TruyvetError):
         raise answer
-    return JSONResponse({"visit_id": answer.id, "position": answer.position}, status)
+    # nothing in an id needs escaping
+    return Response(f'{{"visit_id":"{answer.id}","position":{answer.position}}}', status, media_type=JSON)

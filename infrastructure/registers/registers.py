@@ -27,6 +27,7 @@ from infrastructure.registers.venues import VenueRegister
 
 _LEADING = 7_479_002  # any fixed number: the advisory lock that the leader holds
 _LOOK_SECONDS = 0.02
+_GATHER_SECONDS = 0.25  # most of what is appended is no business of theirs
 
 TRY_TO_LEAD: Final = """
 -- Lead the registers, unless somebody else does.
@@ -64,7 +65,7 @@ class Registers:
                 self.venue_history,
             ),
         )
-        self._following = Following("registers", log.database, self._follow, revive)
+        self._following = Following("registers", log.database, self._follow, revive, _GATHER_SECONDS)
         self._seen = 0
 
     @property
