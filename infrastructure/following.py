@@ -41,7 +41,7 @@ class Following:
         database: Database,
         catch_up: Callable[[Connection[DictRow]], object],
         revive: Callable[[], object] | None = None,
-        gather_seconds: float = 0.1,
+        gather_seconds: float = 0.01,
     ) -> None:
         """What is appended within ``gather_seconds`` after the last time is taken in together."""
         self.view = view

@@ -178,6 +178,7 @@ def test_a_guard_s_key_reads_nothing_but_the_open_visits_of_its_venue(api: Api, 
         "POST /v1/qr-codes/reading": {"text": code},
     }
     day = {"from": at("00:00"), "to": at("23:59")}
+    api.truyvet.graph.catch_up()
     api.truyvet.graph.start()
     api.truyvet.registers.catch_up()
     read: dict[str, set[str]] = {}
