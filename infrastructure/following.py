@@ -16,6 +16,7 @@ from psycopg.rows import DictRow
 from infrastructure.database import Database
 
 _LOOK_SECONDS = 1.0
+_SHORTEST_GATHERING_SECONDS = 0.005
 _STOP_SECONDS = 0.1  # a thread that listens sees within this time that it shall stop
 _SHORTEST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -41,11 +42,12 @@ class Following:
         database: Database,
         catch_up: Callable[[Connection[DictRow]], object],
         revive: Callable[[], object] | None = None,
-        gather_seconds: float = 0.01,
+        gather_seconds: float = 0.1,
     ) -> None:
-        """What is appended within ``gather_seconds`` after the last time is taken in together."""
+        """In a rush, what is appended within ``gather_seconds`` is taken in together."""
         self.view = view
         self._gather_seconds = gather_seconds
+        self._gathering = _SHORTEST_GATHERING_SECONDS
         self.error: str | None = None
         self._database = database
         self._catch_up = catch_up
@@ -95,7 +97,12 @@ class Following:
                 self._await_append(connection)
 
     def _await_append(self, connection: Connection[DictRow]) -> None:
-        self._stopping.wait(self._gather_seconds)
+        """Not at once after the last time, and later as long as something waits each time: that is a rush."""
+        self._stopping.wait(self._gathering)
+        if list(connection.notifies(timeout=0, stop_after=1)):
+            self._gathering = min(2 * self._gathering, self._gather_seconds)
+            return
+        self._gathering = _SHORTEST_GATHERING_SECONDS
         for _ in range(round(_LOOK_SECONDS / _STOP_SECONDS)):
             if self._stopping.is_set() or list(connection.notifies(timeout=_STOP_SECONDS, stop_after=1)):
                 return
