@@ -84,7 +84,7 @@ class TestWhoIsAdmitted:
         truyvet.access_keys.now = lambda: now  # type: ignore[method-assign] # a clock that stands
         _, text = truyvet.access_keys.create("gateway", expires_at=now + 10)
         assert truyvet.access_keys.authenticate(str(text))
-        truyvet.access_keys.now = lambda: now + 10  # type: ignore[method-assign]
+        truyvet.access_keys.now = lambda: now + 10  # type: ignore[method-assign] # the time is the test's
         assert truyvet.access_keys.recognise(str(text)) is None
         assert truyvet.access_keys.authenticate(str(text)) is None
 
@@ -139,7 +139,7 @@ class TestWhatIsRecorded:
         append, lost = EventRecorder.append, []
 
         def loses_the_first(own: EventRecorder, *arguments: object, **more: object) -> object:
-            appended = append(own, *arguments, **more)  # type: ignore[arg-type]
+            appended = append(own, *arguments, **more)  # type: ignore[arg-type] # passed on
             if not lost:
                 lost.append(appended)
                 raise OperationalError

@@ -108,7 +108,7 @@ class TestAuthorising:
             (Refused, {"until": now}), (Refused, {"since": now + HOUR, "until": now + HOUR}),
         ):  # fmt: skip
             with pytest.raises(refusal):
-                truyvet.guards.authorise(**{"venue": "gate", "name": PHONE} | given)  # type: ignore[arg-type]
+                truyvet.guards.authorise(**{"venue": "gate", "name": PHONE} | given)  # type: ignore[arg-type] # any
         assert truyvet.log.head() == head
         truyvet.venues.close("gate")
         with pytest.raises(Refused, match="closed for good"):

@@ -174,6 +174,11 @@ def test_a_torn_or_foreign_save_is_passed_over(tmp_path: Path) -> None:
     assert VisitGraph.load(tmp_path, "this log") is None
 
 
+def test_a_save_is_its_owner_s_alone(tmp_path: Path) -> None:
+    VisitGraph("log").save(tmp_path / "graph")
+    assert (tmp_path / "graph").stat().st_mode & 0o777 == 0o700
+
+
 def test_only_the_newest_saves_stay(tmp_path: Path) -> None:
     outbreak = Outbreak("ann cafe 9-11", "bob cafe 9-11", "cid cafe 9-11")
     for position in (2, 3, 4):
