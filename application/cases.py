@@ -25,10 +25,12 @@ class Dates(TypedDict, total=False):
 
 
 class Cases:
-    def __init__(self, log: Log, people: People, now: Callable[[], Seconds]) -> None:
+    def __init__(self, log: Log, people: People, now: Callable[[], Seconds], levels: int = 2) -> None:
+        """The contacts of a case are kept ``levels`` deep unless it says otherwise."""
         self.log = log
         self.people = people
         self.now = now
+        self.levels = levels
 
     def confirm(
         self,
@@ -36,28 +38,35 @@ class Cases:
         dates: CaseDates,
         rules: str = DEFAULT_RULES,
         *,
+        levels: int | None = None,
         case_id: UUID | None = None,
         by: Provenance = LOCAL,
     ) -> Recorded:
-        """Raises Conflict when the id stands for another case, Malformed without onset and sample."""
+        """Its contacts are kept ``levels`` deep, as deep as usual when left out.
+
+        Raises Conflict when the id stands for another case, Malformed without onset and sample.
+        """
         self._refuse_future(dates)
-        return self._confirm(person, dates, rules, case_id or uuid4(), by)
+        return self._confirm(person, dates, rules, self.levels if levels is None else levels, case_id or uuid4(), by)
 
     @settled
-    def _confirm(self, person: str, dates: CaseDates, rules: str, case_id: UUID, by: Provenance) -> Recorded:
+    def _confirm(
+        self, person: str, dates: CaseDates, rules: str, levels: int, case_id: UUID, by: Provenance
+    ) -> Recorded:
         existing = load_own(self.log, Case, case_id)
         draft = Draft()
         person_id = self.people.find_or_draft(person, draft)
         if existing is not None:
-            return self._same(case_id, person_id, dates, rules)
-        draft.streams.append(Case.confirm(case_id, person_id, dates, rules, self.now()))
+            return self._same(case_id, person_id, dates, rules, levels)
+        draft.streams.append(Case.confirm(case_id, person_id, dates, rules, self.now(), levels))
         return Recorded(case_id, self.log.save(draft, by))
 
-    def _same(self, case_id: UUID, person: UUID, dates: CaseDates, rules: str) -> Recorded:
+    def _same(self, case_id: UUID, person: UUID, dates: CaseDates, rules: str, levels: int) -> Recorded:
         """The same confirmation again is found whatever became of the case since."""
         position = self.log.position_of(case_id, 1)
         confirmed = self.get(case_id, position)
-        if (confirmed.person, confirmed.dates, confirmed.rules) != (person, dates, rules):
+        said = (confirmed.person, confirmed.dates, confirmed.rules, confirmed.levels)
+        if said != (person, dates, rules, levels):
             raise Conflict("that id belongs to another case already")
         return Recorded(case_id, position)
 
@@ -86,6 +95,19 @@ class Cases:
     def withdraw(self, case_id: UUID, reason: str | None = None, by: Provenance = LOCAL) -> Recorded:
         case = self.get(case_id)
         case.withdraw(self.people.seal_note(case.person, REASON, reason, Draft()), self.now())
+        return self._save(case, Draft([case]), by)
+
+    @settled
+    def close(self, case_id: UUID, reason: str | None = None, by: Provenance = LOCAL) -> Recorded:
+        """Its contacts are traced no more, and their list stays as it is."""
+        case = self.get(case_id)
+        case.close(self.people.seal_note(case.person, REASON, reason, Draft()), self.now())
+        return self._save(case, Draft([case]), by)
+
+    @settled
+    def reopen(self, case_id: UUID, by: Provenance = LOCAL) -> Recorded:
+        case = self.get(case_id)
+        case.reopen(self.now())
         return self._save(case, Draft([case]), by)
 
     def get(self, case_id: UUID, as_of: int | None = None) -> Case:

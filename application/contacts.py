@@ -12,6 +12,7 @@ from application.cases import Cases
 from application.log import Log
 from application.people import People
 from application.venues import Venues
+from domain.cases import MOST_LEVELS
 from domain.contacts import Contact, Encounter, Overlap, Question, Trace, contact_graph
 from domain.errors import Refused, Unknown
 from domain.rules import rule_set
@@ -19,7 +20,6 @@ from domain.times import Seconds, to_text
 from domain.venues import Minutes, Venue
 
 DAY: Final[Seconds] = 24 * 3600
-MOST_LEVELS = 10
 
 
 class VisitRow(Protocol):

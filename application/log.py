@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from uuid import UUID
@@ -56,6 +57,17 @@ class Fact(NamedTuple):
     topic: str
     stream: UUID
     state: Mapping[str, Any]
+    correlation: str | None = None
+
+
+class Recording(NamedTuple):
+    """An event with when and why it was recorded."""
+
+    position: int
+    recorded_at: datetime
+    topic: str
+    state: Mapping[str, Any]
+    cause: int | None
 
 
 class Raced(Exception):
@@ -102,6 +114,11 @@ class Log(Protocol):
 
     def correlated(self, correlation: str, after: int, until: int, limit: int) -> Sequence[Fact]:
         """The next events at positions in ``(after, until]`` that belong to ``correlation``, at most ``limit``."""
+
+    def history(self, stream: UUID, until: int) -> Sequence[Recording]:
+        """The events of a stream up to a position, in order."""
+
+    def recordings_at(self, positions: Iterable[int]) -> Mapping[int, Recording]: ...
 
     def head(self) -> int:
         """The position of the last event; 0 for an empty log."""

@@ -1,6 +1,7 @@
 """A case: a confirmed infection, its dates, and the rule set that reads them."""
 
 from datetime import date
+from typing import Final
 from uuid import UUID
 
 from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
@@ -8,6 +9,8 @@ from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
 from domain.errors import Refused
 from domain.rules import CaseDates, Window, rule_set
 from domain.times import Seconds, parse_date, parse_instant, to_datetime, to_text
+
+MOST_LEVELS: Final = 10
 
 
 class Case(BaseAggregate[UUID]):
@@ -24,6 +27,8 @@ class Case(BaseAggregate[UUID]):
         sampled: str | None
         isolated_at: str | None
         cleared_at: str | None
+        levels: int = 2
+        """So deep its contacts are kept."""
 
     class Amended(Event):
         """All the dates as they stand after the amendment."""
@@ -56,6 +61,23 @@ class Case(BaseAggregate[UUID]):
         def apply(self, case: "Case") -> None:
             case.withdrawn = True
 
+    class Closed(Event):
+        """Its contacts are traced no more; the list stays as it is."""
+
+        TOPIC = "Case.Closed"
+        person: str
+        reason: str | None
+
+        def apply(self, case: "Case") -> None:
+            case.closed = True
+
+    class Reopened(Event):
+        TOPIC = "Case.Reopened"
+        person: str
+
+        def apply(self, case: "Case") -> None:
+            case.closed = False
+
     def __init__(
         self,
         person: str,
@@ -64,21 +86,33 @@ class Case(BaseAggregate[UUID]):
         sampled: str | None,
         isolated_at: str | None,
         cleared_at: str | None,
+        levels: int,
     ) -> None:
         self.person = UUID(person)
+        self.levels = levels
         self.withdrawn = False
+        self.closed = False
         self._set(rules, onset, sampled, isolated_at, cleared_at)
 
     @property
     def window(self) -> Window:
         return rule_set(self.rules).window(self.dates)
 
+    @property
+    def is_open(self) -> bool:
+        """Its contacts are kept up with what becomes known."""
+        return not (self.withdrawn or self.closed)
+
     @classmethod
-    def confirm(cls, case_id: UUID, person: UUID, dates: CaseDates, rules: str, happened: Seconds) -> "Case":
+    def confirm(
+        cls, case_id: UUID, person: UUID, dates: CaseDates, rules: str, happened: Seconds, levels: int = 2
+    ) -> "Case":
         _check(rules, dates)
+        if not 1 <= levels <= MOST_LEVELS:
+            raise Refused(f"levels are 1 to {MOST_LEVELS}")
         return cls._create(
             cls.Confirmed, id=case_id, timestamp=to_datetime(happened), person=str(person), rules=rules,
-            **_as_text(dates),
+            **_as_text(dates), levels=levels,
         )  # fmt: skip
 
     def amend(self, dates: CaseDates, rules: str, happened: Seconds) -> bool:
@@ -104,6 +138,22 @@ class Case(BaseAggregate[UUID]):
         if self.withdrawn:
             return False
         self.trigger_event(self.Withdrawn, timestamp=to_datetime(happened), person=str(self.person), reason=reason)
+        return True
+
+    def close(self, reason: str | None, happened: Seconds) -> bool:
+        """True when it was open until now; ``reason`` comes sealed."""
+        if self.closed:
+            return False
+        self._refuse_when_withdrawn()
+        self.trigger_event(self.Closed, timestamp=to_datetime(happened), person=str(self.person), reason=reason)
+        return True
+
+    def reopen(self, happened: Seconds) -> bool:
+        """True when it was closed until now."""
+        self._refuse_when_withdrawn()
+        if not self.closed:
+            return False
+        self.trigger_event(self.Reopened, timestamp=to_datetime(happened), person=str(self.person))
         return True
 
     def _set(

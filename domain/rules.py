@@ -48,6 +48,26 @@ class RuleSet:
     """Shortest encounter that makes a contact, in minutes."""
     in_force: date
     source: str
+    incubation_days: int = 14
+    """Who was exposed falls ill within so many days, or not."""
+    follow_up_days: int = 14
+    """A contact is asked daily for so many days after the last exposure."""
+
+    def clause(self, level: int) -> str:
+        """Why an encounter makes a contact of that level, in a sentence."""
+        length = f"of {self.min_minutes} minutes or more" if self.min_minutes else "of any length"
+        if level == 1:
+            closing = " or ".join(_CLOSINGS[field] for field in self.closed_by)
+            after = "" if self.days_after is None else f", {self.days_after} days after it at the latest"
+            when = f"from {self.days_before} days before onset, else the positive sample, until {closing}{after}"
+            return f"contact {length} with F0 at one venue, {when}"
+        passed_on = f"F{level - 1} from the moment of exposure until quarantine"
+        return f"contact {length} at one venue with an {passed_on}"
+
+    @property
+    def version(self) -> str:
+        """A rule set is amended as one of a later date."""
+        return self.in_force.isoformat()
 
     def window(self, dates: CaseDates, zone: ZoneInfo = LOCAL) -> Window:
         start = start_of_day(add_days(dates.first_sign, -self.days_before), zone)
@@ -56,6 +76,8 @@ class RuleSet:
             ends.append(start_of_day(add_days(dates.first_sign, self.days_after + 1), zone))
         return Window(start, min(ends, default=None))
 
+
+_CLOSINGS: Final[Mapping[str, str]] = {"isolated_at": "isolation", "cleared_at": "a negative test"}
 
 DEFAULT_RULES: Final = "vn-11042"
 

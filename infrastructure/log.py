@@ -14,7 +14,7 @@ from eventsourcing.persistence import IntegrityError, InterfaceError, Operationa
 from eventsourcing.utils import retry
 from psycopg.rows import class_row, scalar_row
 
-from application.log import Draft, Entry, Fact, Key, Raced, Secret, Stream
+from application.log import Draft, Entry, Fact, Key, Raced, Recording, Secret, Stream
 from application.provenance import Answered, Provenance, Repeated, Request
 from domain.quarantines import Quarantine
 from domain.visits import Visit
@@ -48,7 +48,7 @@ class RecordedEvent:
         data = json.loads(self.state)
         return {
             "position": self.position,
-            "recorded_at": self.recorded_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "recorded_at": instant_text(self.recorded_at),
             "type": self.type,
             "schema": data.pop("schema"),
             "stream": str(self.stream),
@@ -231,6 +231,25 @@ class EventLog:
                 for row in rows
             ]
 
+    def history(self, stream: UUID, until: int) -> list[Recording]:
+        return self._recordings("originator_id = %s AND notification_id <= %s", stream, until)
+
+    def recordings_at(self, positions: Iterable[int]) -> dict[int, Recording]:
+        found = self._recordings("notification_id = ANY(%s)", list(positions))
+        return {recording.position: recording for recording in found}
+
+    def _recordings(self, which: str, *values: object) -> list[Recording]:
+        with (
+            self.database.get_connection() as connection,
+            connection.cursor(row_factory=class_row(Recording)) as rows,
+        ):
+            rows.execute(
+                "SELECT notification_id AS position, recorded_at, topic, state, cause FROM events "  # noqa: S608 # our own condition
+                f"WHERE {which} ORDER BY notification_id".encode(),
+                values,
+            )
+            return [recording._replace(state=json.loads(recording.state)) for recording in rows]  # type: ignore[arg-type] # as it is stored
+
     def head(self) -> int:
         return cast("int", self._scalar("SELECT position FROM log_head"))
 
@@ -297,6 +316,11 @@ class EventLog:
     def _scalar(self, query: str, *parameters: object) -> object:
         with self.database.get_connection() as connection, connection.cursor(row_factory=scalar_row) as cursor:
             return cursor.execute(query.encode(), parameters).fetchone()
+
+
+def instant_text(recorded_at: datetime) -> str:
+    """When something was recorded, to the microsecond."""
+    return recorded_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _answer_id(draft: Draft) -> str | None:

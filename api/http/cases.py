@@ -8,6 +8,7 @@ from uuid import UUID
 
 import networkx as nx
 from fastapi import APIRouter, Query, Request, Response
+from fastapi import Body as InBody
 from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -18,12 +19,14 @@ from api.http.given import App, Writing
 from api.http.lists import (
     JSON,
     POSITION_HEADER,
+    AsOf,
     InOrder,
+    InOrderAsOf,
     List,
     ListedPosition,
     LogPosition,
     Page,
-    RegisterPosition,
+    RegisterAsOf,
     ViewPosition,
     accepted,
     columns_of,
@@ -72,6 +75,7 @@ class NewCase(Body):
     isolated_at: Instant | None = None
     cleared_at: Instant | None = None
     rules: Rules = DEFAULT_RULES
+    levels: Left[Levels] = Field(None, description="So deep its contacts are kept; as deep as usual when left out")
     case_id: NewUuid | None = None
 
     @model_validator(mode="after")
@@ -99,6 +103,10 @@ class Withdrawal(Body):
     reason: Text
 
 
+class Closure(Body):
+    reason: Text | None = None
+
+
 class WindowAnswer(Answer):
     """`to` is null while nothing is known to close it."""
 
@@ -117,6 +125,8 @@ class CaseAnswer(Answer):
     isolated_at: str | None
     cleared_at: str | None
     withdrawn: bool
+    closed: bool
+    levels: int
     position: AnswerPosition
 
 
@@ -125,7 +135,8 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "case_id": "5b0d6d3e-52a3-4b8e-8f0e-2f7c9b1f3a10", "person": "phone:+84912345678",
     "person_id": "0b9f3c2e-7d41-4c0e-9a53-6f2f0f6f7f10", "rules": DEFAULT_RULES,
     "window": {"from": "2021-08-27T17:00:00Z", "to": None}, "onset": "2021-08-30", "sampled": None,
-    "isolated_at": None, "cleared_at": None, "withdrawn": False, "position": 17,
+    "isolated_at": None, "cleared_at": None, "withdrawn": False, "closed": False,
+    "levels": 2, "position": 17,
 }  # fmt: skip
 
 
@@ -134,7 +145,10 @@ def confirm(case: NewCase, truyvet: App, once: Writing, response: Response) -> C
     """Confirm a case; its rule set gives the window of F0."""
     dates = CaseDates(case.onset, case.sampled, case.isolated_at, case.cleared_at)
     recorded = once.record(
-        lambda by: truyvet.cases.confirm(case.person, dates, case.rules, case_id=case.case_id, by=by), UUID
+        lambda by: truyvet.cases.confirm(
+            case.person, dates, case.rules, levels=case.levels, case_id=case.case_id, by=by
+        ),
+        UUID,
     )
     response.headers["Location"] = f"/v1/cases/{recorded.id}"
     return _shown(truyvet, recorded.id, recorded.position)
@@ -142,9 +156,12 @@ def confirm(case: NewCase, truyvet: App, once: Writing, response: Response) -> C
 
 @router.get("", response_model=Page[CaseAnswer],
             responses=problems(504) | list_responses(_EXAMPLE, _COLUMNS))  # fmt: skip
-def cases(truyvet: App, position: RegisterPosition, listing: List) -> Response:
-    """As they are now, in the order of their confirmation."""
-    return listing.answer_in_order(position, InOrder(truyvet.registers.cases.page, partial(_listed, truyvet), _COLUMNS))
+def cases(truyvet: App, position: RegisterAsOf, listing: List, as_of: AsOf = None) -> Response:
+    """In the order of their confirmation, as they are now or were as of a position."""
+    read = truyvet.registers.cases.page
+    if as_of is None:
+        return listing.answer_in_order(position, InOrder(read, partial(_listed, truyvet), _COLUMNS))
+    return listing.answer_as_of(position, InOrderAsOf(read, partial(_listed_then, truyvet), _COLUMNS))
 
 
 @router.get("/{case_id}", responses=problems(404, 504))
@@ -171,6 +188,25 @@ def isolate(case_id: PathUuid, isolation: Isolation, truyvet: App, once: Writing
 def withdraw(case_id: PathUuid, withdrawal: Withdrawal, truyvet: App, once: Writing) -> CaseAnswer:
     """It was no case; it has no contacts any more."""
     recorded = once.record(lambda by: truyvet.cases.withdraw(case_id, withdrawal.reason, by=by), UUID)
+    return _shown(truyvet, case_id, recorded.position)
+
+
+@router.post("/{case_id}/closure", responses=problems(400, 403, 404, 409, 413, 415))
+def close(
+    case_id: PathUuid,
+    truyvet: App,
+    once: Writing,
+    closure: Annotated[Closure, InBody()] = Closure(),  # noqa: B008 # nobody changes it
+) -> CaseAnswer:
+    """Its contacts are traced no more; the list stays as it is."""
+    recorded = once.record(lambda by: truyvet.cases.close(case_id, closure.reason, by=by), UUID)
+    return _shown(truyvet, case_id, recorded.position)
+
+
+@router.post("/{case_id}/reopening", responses=problems(400, 403, 404, 409, 413))
+def reopen(case_id: PathUuid, truyvet: App, once: Writing) -> CaseAnswer:
+    """Its contacts are kept up again, with what became known meanwhile."""
+    recorded = once.record(lambda by: truyvet.cases.reopen(case_id, by=by), UUID)
     return _shown(truyvet, case_id, recorded.position)
 
 
@@ -223,17 +259,30 @@ def contact_graph(
 def _shown(truyvet: Truyvet, case_id: UUID, position: int) -> CaseAnswer:
     case: Case = truyvet.cases.get(case_id, position)
     person = truyvet.people.identities([case.person])[case.person]
-    return _answer(case_id, case.person, person, case.rules, case.dates, case.withdrawn, position)
+    return _answer(case, case_id=case_id, person_id=case.person, person=person, dates=case.dates, position=position)
 
 
 def _listed(truyvet: Truyvet, rows: Sequence[CaseRow]) -> list[dict[str, Any]]:
     people = truyvet.people.identities({row.person_id for row in rows})
     return [
         _answer(
-            row.case_id, row.person_id, people[row.person_id], row.rules, _dates(row), row.withdrawn, row.position
+            row, case_id=row.case_id, person_id=row.person_id, person=people[row.person_id], dates=_dates(row),
+            position=row.position,
         ).model_dump(mode="json")
         for row in rows
-    ]
+    ]  # fmt: skip
+
+
+def _listed_then(truyvet: Truyvet, rows: Sequence[CaseRow], position: int) -> list[dict[str, Any]]:
+    found = truyvet.log.load_many(Case, [row.case_id for row in rows], position)
+    people = truyvet.people.identities({row.person_id for row in rows})
+    return [
+        _answer(
+            found[row.case_id], case_id=row.case_id, person_id=row.person_id, person=people[row.person_id],
+            dates=found[row.case_id].dates, position=row.position,
+        ).model_dump(mode="json")
+        for row in rows
+    ]  # fmt: skip
 
 
 def _dates(row: CaseRow) -> CaseDates:
@@ -241,20 +290,22 @@ def _dates(row: CaseRow) -> CaseDates:
 
 
 def _answer(
-    case_id: UUID, person_id: UUID, person: str, rules: str, dates: CaseDates, withdrawn: bool, position: int
+    case: Case | CaseRow, *, case_id: UUID, person_id: UUID, person: str, dates: CaseDates, position: int
 ) -> CaseAnswer:
-    window = rule_set(rules).window(dates)
+    window = rule_set(case.rules).window(dates)
     return CaseAnswer(
         case_id=case_id,
         person=person,
         person_id=person_id,
-        rules=rules,
+        rules=case.rules,
         window=WindowAnswer.model_validate({"from": to_text(window.start), "to": _text(window.end)}),
         onset=None if dates.onset is None else dates.onset.isoformat(),
         sampled=None if dates.sampled is None else dates.sampled.isoformat(),
         isolated_at=_text(dates.isolated_at),
         cleared_at=_text(dates.cleared_at),
-        withdrawn=withdrawn,
+        withdrawn=case.withdrawn,
+        closed=case.closed,
+        levels=case.levels,
         position=position,
     )
 

@@ -57,3 +57,11 @@ def first_of_runs(ordered: Array) -> Array:
     new = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
     return new
+
+
+def mixed(values: Array) -> Array:
+    """Each of ``values`` (uint64) as a number that looks random; equal ones alike. SplitMix64 by Steele, Lea, Flood."""
+    bits = values + np.uint64(0x9E3779B97F4A7C15)
+    bits = (bits ^ bits >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ bits >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    return bits ^ bits >> np.uint64(31)

@@ -99,21 +99,21 @@ def _read(events: Sequence[LoggedEvent]) -> Facts:
 def _visits(events: Sequence[LoggedEvent]) -> VisitFacts:
     states = _states(events)
     corrected = [event.topic == Visit.Corrected.TOPIC for event in events]
-    start = _instants([state["check_in"] for state in states])
+    start = instants([state["check_in"] for state in states])
     old_start = start.copy()
-    old_start[corrected] = _instants(
+    old_start[corrected] = instants(
         [state["old_check_in"] for state, is_corrected in zip(states, corrected, strict=True) if is_corrected]
     )
     return VisitFacts(
         _positions(events),
         np.array([event.topic == Visit.CheckedIn.TOPIC for event in events], bool),
         np.array([event.topic == Visit.Retracted.TOPIC for event in events], bool),
-        _uuids([state["person"] for state in states]),
-        _uuids([state["venue"] for state in states]),
+        uuids([state["person"] for state in states]),
+        uuids([state["venue"] for state in states]),
         np.array([event.stream.int & 0xFFFFFFFF for event in events], np.uint32),
         old_start,
         start,
-        _instants_or_forever([state["check_out"] for state in states]),
+        instants_or_forever([state["check_out"] for state in states]),
     )
 
 
@@ -126,7 +126,7 @@ def _venues(events: Sequence[LoggedEvent]) -> tuple[StayFacts, PlaceFacts]:
         np.array([event.topic == Venue.DefaultStayChanged.TOPIC for event in events], bool),
         _streams(events),
         np.array([state["default_stay_minutes"] for state in states], np.uint32) * np.uint32(60),
-    ), PlaceFacts(_positions(parts), _streams(parts), _uuids([whole for whole in wholes if whole is not None]))
+    ), PlaceFacts(_positions(parts), _streams(parts), uuids([whole for whole in wholes if whole is not None]))
 
 
 def _quarantines(events: Sequence[LoggedEvent]) -> QuarantineFacts:
@@ -136,11 +136,11 @@ def _quarantines(events: Sequence[LoggedEvent]) -> QuarantineFacts:
     return QuarantineFacts(
         _positions(events),
         _streams(events),
-        _uuids([state["person"] for state in states]),
-        _instants_or_forever(
+        uuids([state["person"] for state in states]),
+        instants_or_forever(
             [state["since"] if has_begun else None for has_begun, state in zip(begun, states, strict=True)]
         ),
-        _instants_or_forever(
+        instants_or_forever(
             [state["until"] if has_begun else None for has_begun, state in zip(begun, states, strict=True)]
         ),
     )
@@ -164,7 +164,7 @@ def _streams(events: Iterable[LoggedEvent]) -> Array:
 _DASHES: Final = [8, 13, 18, 23]
 
 
-def _uuids(texts: list[str]) -> Array:
+def uuids(texts: list[str]) -> Array:
     """Halves of UUIDs written 8-4-4-4-12; uint64 of shape (n, 2)."""
     characters = np.frombuffer("".join(texts).encode("ascii"), np.uint8)
     if len(characters) != 36 * len(texts) or not (characters.reshape(-1, 36)[:, _DASHES] == ord("-")).all():
@@ -172,23 +172,23 @@ def _uuids(texts: list[str]) -> Array:
     return halves(bytes.fromhex(np.delete(characters.reshape(-1, 36), _DASHES, axis=1).tobytes().decode()))
 
 
-def _instants_or_forever(texts: list[str | None]) -> Array:
+def instants_or_forever(texts: list[str | None]) -> Array:
     known = np.array([text is not None for text in texts], bool)
-    instants = np.full(len(texts), FOREVER, np.uint32)
-    instants[known] = _instants([text for text in texts if text is not None])
-    return instants
+    found = np.full(len(texts), FOREVER, np.uint32)
+    found[known] = instants([text for text in texts if text is not None])
+    return found
 
 
 _MARKS: Final = [4, 7, 10, 13, 16, 19]
 _AS_WE_WRITE: Final = np.frombuffer(b"--T::Z", np.uint8)
 
 
-def _instants(texts: list[str]) -> Array:
+def instants(texts: list[str]) -> Array:
     """Seconds (uint32) of instants, quickly when written like ``2021-08-30T02:00:00Z``."""
     characters = np.frombuffer("".join(texts).encode("ascii"), np.uint8)
     if len(characters) != 20 * len(texts) or not (characters.reshape(-1, 20)[:, _MARKS] == _AS_WE_WRITE).all():
         return np.array([parse_instant(text) for text in texts], np.uint32)
-    instants = characters.view("S20").astype("S19").astype("datetime64[s]").astype(np.int64)
-    if len(instants) and not (instants.min() >= 0 and instants.max() <= LATEST):
+    found = characters.view("S20").astype("S19").astype("datetime64[s]").astype(np.int64)
+    if len(found) and not (found.min() >= 0 and found.max() <= LATEST):
         raise ValueError("a time outside 1970 to 2106")
-    return instants.astype(np.uint32)
+    return found.astype(np.uint32)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infrastructure.graph.arrays import FOREVER, Array, all_ranges, distinct, find
+from infrastructure.graph.arrays import FOREVER, Array, all_ranges, distinct, find, mixed
 from infrastructure.graph.part import ENTANGLED, MIXED, OBSERVED, Part, Rows, keys
 
 
@@ -79,6 +79,14 @@ class Stays:
             tuple(visit[start:end].tolist()) if end > start else (alone,)
             for start, end, alone in zip(low.tolist(), high.tolist(), single.tolist(), strict=True)
         ]
+
+    def digests(self, stays: Array) -> Array:
+        """A number (uint64) for each stay that another one made of other visits hardly has."""
+        order = np.argsort(self._resolved.last, kind="stable")
+        last, visit = self._resolved.last[order], mixed(self._resolved.visit[order].astype(np.uint64))
+        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(visit, dtype=np.uint64)])
+        low, high = np.searchsorted(last, stays, "left"), np.searchsorted(last, stays, "right")
+        return np.where(high > low, sums[high] - sums[low], mixed(self.column("visit", stays)))
 
     def column(self, name: str, rows: Array) -> Array:
         """That column of Rows (as uint64) for rows numbered through all parts."""

@@ -27,6 +27,7 @@ def test_a_case_says_its_window_and_is_the_same_when_sent_again(api: Api) -> Non
         "case_id": 0, "person": "phone:+84912345678", "person_id": 0, "rules": "vn-11042",
         "window": {"from": "2021-08-27T17:00:00Z", "to": "2021-08-30T05:00:00Z"}, "onset": "2021-08-30",
         "sampled": None, "isolated_at": "2021-08-30T05:00:00Z", "cleared_at": None, "withdrawn": False,
+        "closed": False, "levels": 2,
         "position": FIRST + 1,
     }  # fmt: skip
     assert api.get(f"cases/{first.json()['case_id']}").json() == first.json()
@@ -128,3 +129,15 @@ def test_a_quarantine_from_assignment_to_release(api: Api) -> None:
     assert api.get(f"quarantines/{quarantine}").json() == released
     assert api.get(f"quarantines/{quarantine}", as_of=extended["position"]).json() == extended
     assert api.post(f"quarantines/{quarantine}/release", {"at": at("08:00")}).status_code == 422
+
+
+def test_the_cases_as_they_were_at_a_position(api: Api) -> None:
+    first = api.case("ann")
+    before = api.items("cases")
+    then = api.truyvet.log.head()
+    api.post(f"cases/{first['case_id']}/amendment", {"rules": "who"})
+    api.case("bob")
+    assert [case["rules"] for case in api.items("cases")] == ["who", "vn-11042"]
+    assert api.items("cases", as_of=then) == before
+    page = api.get("cases", as_of=api.truyvet.log.head(), limit=1).json()
+    assert len(api.items("cases", as_of=page["position"], limit=1, cursor=page["next"])) == 1
