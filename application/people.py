@@ -21,6 +21,14 @@ IDENTITY = "identity"
 """The sealed field of a person's identities."""
 
 
+class Note(NamedTuple):
+    """What was sealed, about whom, as which field; None where there was nothing."""
+
+    person: UUID
+    field: str
+    sealed: str | None
+
+
 class NameAndPhone(NamedTuple):
     """As far as they are known."""
 
@@ -29,9 +37,11 @@ class NameAndPhone(NamedTuple):
 
 
 class People:
-    def __init__(self, log: Log, vault: Vault, now: Callable[[], Seconds]) -> None:
+    def __init__(self, log: Log, vault: Vault, communes: Callable[[str], bool], now: Callable[[], Seconds]) -> None:
+        """``communes`` says whether an official code is that of a commune (or of a district without communes)."""
         self.log = log
         self.vault = vault
+        self.communes = communes
         self.now = now
 
     def find(self, name: str) -> UUID | None:
@@ -125,6 +135,16 @@ class People:
         if sealed is not None:
             _drafted(person, draft, known).describe(sealed, self.now())
 
+    def resides(self, person: UUID, commune: str, draft: Draft, known: Person | None) -> None:
+        """Add to ``draft`` where a person lives, unless it is known; ``known`` as above. Raises Malformed."""
+        self.check_commune(commune)
+        _drafted(person, draft, known).reside(commune, self.now())
+
+    def check_commune(self, commune: str | None) -> None:
+        """Raises Malformed for a code that is none."""
+        if commune is not None and not self.communes(commune):
+            raise Malformed("commune is no code of the official list of November 2021")
+
     def _opened(self, person: Person, sealed: str) -> str | None:
         secret = self.vault.secrets([person.id]).get(person.id)
         return None if secret is None else self.vault.open(secret, DESCRIPTION, sealed)
@@ -139,13 +159,13 @@ class People:
             if person_id in secrets and person.description is not None
         }
 
-    def names_and_phones(self, people: Iterable[UUID]) -> dict[UUID, NameAndPhone]:
+    def names_and_phones(self, people: Iterable[UUID], as_of: int | None = None) -> dict[UUID, NameAndPhone]:
         """What a guard asks a visitor for; those who were forgotten are missing."""
         wanted = list(people)
         secrets = self.vault.secrets(wanted)
         return {
             person_id: self._name_and_phone(person, secrets[person_id])
-            for person_id, person in self.log.load_many(Person, wanted).items()
+            for person_id, person in self.log.load_many(Person, wanted, as_of).items()
             if person_id in secrets
         }
 
@@ -165,6 +185,15 @@ class People:
         drafted = {secret.subject: secret for secret in draft.secrets}
         secret = drafted.get(person) or self.vault.secrets([person]).get(person)
         return None if secret is None else self.vault.seal(secret, field, note)
+
+    def notes(self, sealed: Iterable[Note]) -> list[str | None]:
+        """What ``seal_note`` sealed; None of those who were forgotten."""
+        asked = list(sealed)
+        secrets = self.vault.secrets({person for person, _, note in asked if note is not None})
+        return [
+            self.vault.open(secrets[person], field, note) if note is not None and person in secrets else None
+            for person, field, note in asked
+        ]
 
 
 def _drafted(person: UUID, draft: Draft, known: Person | None) -> Person:
@@ -191,8 +220,15 @@ class UnnamedPeople(People):
     def descriptions(self, people: Iterable[UUID]) -> dict[UUID, Description]:  # noqa: ARG002 # nothing is told of anybody
         return {}
 
-    def names_and_phones(self, people: Iterable[UUID]) -> dict[UUID, NameAndPhone]:  # noqa: ARG002 # as above
+    def names_and_phones(
+        self,
+        people: Iterable[UUID],  # noqa: ARG002 # as above
+        as_of: int | None = None,  # noqa: ARG002 # as above
+    ) -> dict[UUID, NameAndPhone]:
         return {}
+
+    def notes(self, sealed: Iterable[Note]) -> list[str | None]:
+        return [None for _ in sealed]
 
 
 def _only_id(name: str) -> str:

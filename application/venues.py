@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from application.log import Draft, Key, Log, Recorded, load_own, settled, unique_key
 from application.people import People
 from application.provenance import LOCAL, Provenance
-from domain.errors import Conflict, Malformed, Refused, Unknown
+from domain.errors import Conflict, Refused, Unknown
 from domain.times import Seconds
 from domain.venues import Minutes, Place, Venue, parse_code
 from domain.visits import CLOCK_TOLERANCE
@@ -27,11 +27,9 @@ class Changes(TypedDict, total=False):
 
 
 class Venues:
-    def __init__(self, log: Log, people: People, communes: Callable[[str], bool], now: Callable[[], Seconds]) -> None:
-        """``communes`` says whether an official code is that of a commune (or of a district without communes)."""
+    def __init__(self, log: Log, people: People, now: Callable[[], Seconds]) -> None:
         self.log = log
         self.people = people
-        self.communes = communes
         self.now = now
 
     def register(
@@ -56,7 +54,7 @@ class Venues:
 
         ``manager`` names a person, ``part_of`` the venue in which this one lies. Raises Unknown for a venue there.
         """
-        self._check_commune(commune)
+        self.people.check_commune(commune)
         at = self.now() if registered_at is None else registered_at
         if at > self.now() + CLOCK_TOLERANCE:
             raise Refused("the registration lies in the future")
@@ -115,7 +113,7 @@ class Venues:
     @settled
     def amend(self, venue: str, *, by: Provenance = LOCAL, **changes: Unpack[Changes]) -> Recorded:
         """Change what is given; another commune, address or coordinates are a move."""
-        self._check_commune(changes.get("commune"))
+        self.people.check_commune(changes.get("commune"))
         found, draft, now = self.get(venue), Draft(), self.now()
         if "name" in changes:
             found.rename(changes["name"], now)
@@ -153,10 +151,6 @@ class Venues:
             return Recorded(venue.id, self.log.position_of(venue.id, venue.version))
         draft.streams.append(venue)
         return Recorded(venue.id, self.log.save(draft, by))
-
-    def _check_commune(self, commune: str | None) -> None:
-        if commune is not None and not self.communes(commune):
-            raise Malformed("commune is no code of the official list of November 2021")
 
     def find(self, name: str) -> UUID | None:
         """The id of the venue with that code or id; None for an unknown one."""

@@ -95,9 +95,19 @@ class Person(BaseAggregate[UUID]):
         def apply(self, person: "Person") -> None:
             person.description = self.sealed
 
+    class Resides(Event):
+        """Lives in that commune; its official code names nobody."""
+
+        TOPIC = "Person.Resides"
+        commune: str
+
+        def apply(self, person: "Person") -> None:
+            person.commune = self.commune
+
     def __init__(self, scheme: str, sealed: str) -> None:
         self.identities = [(scheme, sealed)]
         self.description: str | None = None
+        self.commune: str | None = None
 
     @classmethod
     def register(cls, person_id: UUID, scheme: str, sealed: str, at: Seconds) -> "Person":
@@ -111,6 +121,11 @@ class Person(BaseAggregate[UUID]):
 
     def describe(self, sealed: str, at: Seconds) -> None:
         self.trigger_event(self.Described, timestamp=to_datetime(at), sealed=sealed)
+
+    def reside(self, commune: str, at: Seconds) -> None:
+        """Nothing new where they are known to live."""
+        if commune != self.commune:
+            self.trigger_event(self.Resides, timestamp=to_datetime(at), commune=commune)
 
 
 _MOST_IDENTITIES = 32

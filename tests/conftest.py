@@ -100,6 +100,7 @@ def opened(conninfo: str, data_dir: Path) -> Iterator[Truyvet]:
         yield truyvet
         truyvet.graph.stop()
         truyvet.registers.stop()
+        truyvet.policies.stop()
     finally:
         database.close()
 

@@ -20,7 +20,10 @@ from infrastructure.verification import verify
 NINE = parse_instant("2021-08-30T09:00:00Z")
 TEN = parse_instant("2021-08-30T10:00:00Z")
 ELEVEN = parse_instant("2021-08-30T11:00:00Z")
-VIEWS = {"venues", "cases", "quarantines", "imports", "access_keys", "guards", "venue_history", "keys", "graph"}
+VIEWS = {
+    "venues", "cases", "quarantines", "imports", "access_keys", "guards", "venue_history", "declarations",
+    "escalations", "residents", "campaign_history", "sites", "breaches", "calls", "keys", "graph",
+}  # fmt: skip
 
 
 @pytest.fixture

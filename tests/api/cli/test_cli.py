@@ -199,8 +199,8 @@ class TestLookingAfterIt:
         first, second = cli("rebuild"), cli("rebuild")
         assert first == second
         assert [line.split()[0] for line in first[1].splitlines()] == [
-            "venues", "cases", "quarantines", "imports", "access_keys", "guards", "venue_history", "keys",
-            "graph",
+            "venues", "cases", "quarantines", "breaches", "imports", "access_keys", "guards", "venue_history",
+            "declarations", "escalations", "residents", "campaign_history", "sites", "calls", "keys", "graph",
         ]  # fmt: skip
 
     def test_verify_finds_nothing_on_a_whole_log_and_what_was_altered_on_another(

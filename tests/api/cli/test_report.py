@@ -1,4 +1,4 @@
-"""``truyvet report adoption``: each form, in both languages, and what it refuses."""
+"""``truyvet report …``: each form, in both languages, and what is refused."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from api.app import Truyvet
+from application.sites import NewSite
 from domain.times import parse_instant
 from tests.api.cli.running import Run
 
@@ -115,3 +116,36 @@ def test_what_is_no_unit_or_no_week_is_one_line(cli: Run) -> None:
 def test_one_week_is_asked_for(cli: Run) -> None:
     for weeks in ((), ("--week", "2021-W45", "--week-ending", "2021-11-12")):
         assert cli("report", "adoption", "--unit", "387", *weeks)[0] == 2
+
+
+@pytest.fixture
+def sites(truyvet: Truyvet) -> Truyvet:
+    """Two in Quan Son, one of them connected, and one elsewhere."""
+    for commune, cameras in (("14995", (1_200, 900)), ("14998", (4, 0)), ("00001", (7, 7))):
+        site = truyvet.sites.register(NewSite(f"Trường {commune}", "facility", commune, 50)).id
+        truyvet.sites.report_cameras(site, *cameras)
+    return truyvet
+
+
+def test_sites_add_up_in_every_form(cli: Run, sites: Truyvet) -> None:
+    report = json.loads(cli("report", "sites", "--unit", "387", "--format", "json")[1])
+    total = {"sites": 2, "sites_connected": 1, "cameras_registered": 1_204, "cameras_connected": 900, "capacity": 100}
+    assert report["total"] == {"code": "387", "name": "Huyện Quan Sơn"} | total
+    *rows, last = csv.DictReader(io.StringIO(cli("report", "sites", "--unit", "387", "--format", "csv")[1]))
+    for figure, value in total.items():
+        assert sum(int(row[figure]) for row in rows) == int(last[figure]) == value
+    vietnamese = cli("report", "sites", "--unit", "387")[1]
+    assert "Khu cách ly và camera giám sát, Huyện Quan Sơn, Tỉnh Thanh Hóa" in vietnamese
+    assert "1.204" in vietnamese
+    english = cli("report", "sites", "--unit", "387", "--lang", "en")[1]
+    assert "Quarantine sites and their cameras" in english
+    assert "1,204" in english
+
+
+def test_sites_as_of_a_position_stay_as_they_were(cli: Run, sites: Truyvet) -> None:
+    asked = ("report", "sites", "--unit", "387", "--as-of", str(sites.log.head()), "--format", "csv")
+    first = cli(*asked)
+    sites.sites.register(NewSite("Trường mới", "hospital", "14995", 20))
+    assert cli(*asked) == first
+    code, out, err = cli("report", "sites", "--unit", "999")
+    assert (code, out, err.count("\n"), "no unit" in err) == (1, "", 1, True)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -15,13 +15,20 @@ from fastapi.routing import APIRoute
 from structlog.testing import capture_logs
 
 from api.app import Truyvet
-from api.http import _ROUTERS, access, events, health
+from api.http import _ROUTERS, access, health, live
 from api.http.access import RIGHTS, Place, Right
 from api.http.events import Wanted
+from api.http.live import Source
 from application.access_keys import KeyText, new_key_text
 from application.callers import Caller
+from application.calls import call_stream
+from application.declarations import Told
+from application.sites import NewSite
 from domain.access_keys import ROLES
+from domain.adherence import Coordinates
+from domain.declarations import Declaration
 from domain.errors import Refused
+from domain.triage import Answers
 from tests.api.http.asking import FIRST, Api, at, bearer
 
 ROUTES = {f"{method} {route.path}" for router in _ROUTERS for route in router.routes
@@ -32,9 +39,12 @@ READS_FIRST = sorted(RIGHTS, key=lambda route: (not route.startswith("GET"), rou
 
 DAY = {"from": at("00:00"), "to": at("23:59")}
 QUERIES: dict[str, dict[str, str]] = {
+    "GET /v1/cases/{case_id}/difference": {"since": "0"},
     "GET /v1/venues/{venue_id}/visits": DAY,
     "GET /v1/venues/{venue_id}/overlaps": DAY,
     "GET /v1/reports/adoption": {"unit": "387", "week": "2021-W35"},
+    "GET /v1/reports/campaign": {"unit": "387", "from": "2021-08-30", "to": "2021-09-05"},
+    "GET /v1/reports/sites": {"unit": "387"},
 }
 """What reads need to be answered."""
 
@@ -60,23 +70,44 @@ class World:
             truyvet.qr_codes.issue(code)
         visit = truyvet.visits.check_in(f"ref:{SECRET}-ann", "home", _NINE, check_out=_NINE + 3600)
         truyvet.visits.check_in("ref:bob", "home", _NINE)
+        truyvet.visits.check_in("ref:bob", "home", _NINE + 60, check_out=_NINE + 3600)
         key = truyvet.access_keys.create("gateway", person=f"ref:{SECRET}-ann")[0]
         self.names = {
             "venue_id": "home",
             "visit_id": visit.id,
             "person_id": truyvet.people.find(f"ref:{SECRET}-ann"),
             "case_id": api.case("bob")["case_id"],
-            "quarantine_id": truyvet.quarantines.assign(f"ref:{SECRET}-ann", _NINE).id,
+            "quarantine_id": (
+                confined := truyvet.quarantines.assign(
+                    f"ref:{SECRET}-ann", _NINE, coordinates=Coordinates(20.27, 104.99)
+                )
+            ).id,
+            "alert_id": truyvet.adherence.report(confined.id, Coordinates(20.28, 104.99), _NINE).position,
             "import_id": api.imported("quarantines", f"person,from,until\nref:cat,{at('09:00')},\n".encode())[
                 "import_id"
             ],
             "key_id": key.id,
+            "declaration_id": (declared := self._declared()).declaration_id,
+            "escalation_id": declared.escalation,
+            "call_id": self._called(),
+            "site_id": truyvet.sites.register(NewSite("KTX B", "facility", "14995", 2)).id,
             "guard_id": truyvet.guards.authorise("home", f"ref:{SECRET}-gus")[0].id,
             "serial": 1,
             "qr_code": truyvet.qr_codes.current("home").text,
         }
         truyvet.graph.start()
         truyvet.registers.start()
+
+    def _declared(self) -> Declaration:
+        told = Told("health", "web", answers=Answers(("fever",)))
+        recorded = self.api.truyvet.declarations.declare(f"ref:{SECRET}-ann", told)
+        return self.api.truyvet.declarations.get(recorded.id)
+
+    def _called(self) -> UUID:
+        told = Told("returnee", "border", arrived_at=_NINE)
+        self.api.truyvet.declarations.declare(f"ref:{SECRET}-ann", told)
+        self.api.truyvet.policies.catch_up()
+        return call_stream(self.api.truyvet.people.find(f"ref:{SECRET}-ann"))
 
     def key(self, role: str, **more: Any) -> KeyText:
         return self.api.truyvet.access_keys.create(role, **more)[1]
@@ -228,7 +259,7 @@ def test_who_may_not_know_the_people_is_told_no_identity_by_any_route(world: Wor
     told = {
         role for role, key in keys.items() for route in READS_FIRST if SECRET in world.ask(route, key).text
     }  # fmt: skip
-    assert told == {"admin", "epidemiologist"}
+    assert told == {"admin", "caller", "epidemiologist"}
     shown = {
         role for role, key in keys.items() for route in READS_FIRST
         if route.startswith("GET") and f"id:{world.names['person_id']}" in world.ask(route, key).text
@@ -324,11 +355,12 @@ def test_an_idempotency_key_of_one_holder_never_answers_another(api: Api) -> Non
 def test_a_live_stream_ends_when_its_key_is_revoked(
     api: Api, truyvet: Truyvet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "_LOOK_AT_LOG_SECONDS", 0.01)
+    monkeypatch.setattr(live, "_LOOK_AT_LOG_SECONDS", 0.01)
     auditor = api.as_("auditor")
 
     async def followed() -> list[bytes]:
-        stream = events._follow(truyvet, auditor.key.id, Wanted(truyvet.log, None, None), 0, threading.Event())
+        source = Source(Wanted(truyvet.log, None, None).told, truyvet.log.head, lambda: truyvet.graph.position)
+        stream = live.follow(truyvet.access_keys, auditor.key.id, source, 0, threading.Event())
         seen = [await anext(stream), await anext(stream)]
         await asyncio.to_thread(truyvet.access_keys.revoke, auditor.key.id)
         return [*seen, *[chunk async for chunk in stream]]

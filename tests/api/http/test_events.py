@@ -7,8 +7,9 @@ import pytest
 from eventsourcing.persistence import OperationalError
 
 from api.app import Truyvet
-from api.http import events, lists
+from api.http import lists, live
 from api.http.events import Wanted
+from api.http.live import Source
 from tests.api.http.asking import FIRST, Api
 
 
@@ -56,13 +57,14 @@ def test_the_whole_log_as_a_stream(api: Api, three: None, monkeypatch: pytest.Mo
 def test_the_log_is_followed_live_through_an_outage_until_the_end(
     api: Api, three: None, truyvet: Truyvet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "_LOOK_AT_LOG_SECONDS", 0.05)
-    monkeypatch.setattr(events, "_HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setattr(live, "_LOOK_AT_LOG_SECONDS", 0.05)
+    monkeypatch.setattr(live, "_HEARTBEAT_SECONDS", 0.1)
     stopping = threading.Event()
     read = truyvet.log.read
 
     async def told() -> list[str]:
-        stream = events._follow(truyvet, api.key.id, Wanted(truyvet.log, None, None), FIRST, stopping)
+        source = Source(Wanted(truyvet.log, None, None).told, truyvet.log.head, lambda: truyvet.graph.position)
+        stream = live.follow(truyvet.access_keys, api.key.id, source, FIRST, stopping)
         assert (await anext(stream)).startswith(b":")
         seen = [(await anext(stream)).decode()]
         monkeypatch.setattr(truyvet.log, "read", _away)

@@ -21,7 +21,8 @@ def places(api: Api) -> dict[str, str]:
     open_visit = api.visit("bob", "cafe", "09:00")
     case = api.case("ann")["case_id"]
     quarantine = api.post("quarantines", {"person": "ref:ann", "from": at("12:00")}).json()["quarantine_id"]
-    return {"visit": visit, "open": open_visit, "case": case, "quarantine": quarantine}
+    site = api.post("sites", {"name": "KTX A", "kind": "facility", "commune": "00001", "capacity": 1}).json()["site_id"]
+    return {"visit": visit, "open": open_visit, "case": case, "quarantine": quarantine, "site": site}
 
 
 WRITES: list[Write] = [
@@ -39,12 +40,17 @@ WRITES: list[Write] = [
     ("POST", "quarantines", {"person": "ref:dan", "from": at("12:00")}),
     ("POST", "quarantines/{quarantine}/extension", {"until": at("18:00")}),
     ("POST", "quarantines/{quarantine}/release", {"at": at("17:00")}),
+    ("POST", "quarantines/{quarantine}/move", {"kind": "facility", "at": at("13:00")}),
+    ("POST", "sites", {"name": "KTX B", "kind": "facility", "commune": "00001", "capacity": 2}),
+    ("PATCH", "sites/{site}", {"capacity": 5}),
+    ("POST", "sites/{site}/cameras", {"registered": 5, "connected": 3}),
+    ("POST", "sites/{site}/closure", {"at": at("15:00")}),
 ]  # fmt: skip
 
 ANOTHER = {
     "reason": {"reason": "another"}, "name": {"name": "Third"}, "onset": {"onset": "2021-08-28"},
     "until": {"until": at("19:00")}, "from": {"from": at("12:30")}, "person": {"person": "ref:eve"},
-    "at": {"at": at("16:00")},
+    "capacity": {"capacity": 9}, "connected": {"connected": 1}, "at": {"at": at("16:00")},
 }  # fmt: skip
 
 

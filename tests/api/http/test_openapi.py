@@ -50,6 +50,18 @@ REFUSALS: Final = (
     Refusal("POST .*/check-outs?$|POST .*/correction$", "the check-out is not after the check-in"),
     Refusal("POST .*/check-outs?$|POST .*/correction$", "the visit was retracted"),
     Refusal("POST /v1/quarantines", "a quarantine ends after it begins"),
+    Refusal("POST /v1/quarantines$", "a quarantine is assigned from one thing: a case, a declaration or an order"),
+    Refusal("POST /v1/quarantines$", "that person is no contact of the case, as far as is known now"),
+    Refusal("POST /v1/quarantines$", "that declaration is another person's"),
+    Refusal("POST /v1/quarantines$", "no rule set for quarantine was in force on that day; .*"),
+    Refusal("POST /v1/quarantines$", "by the rules the quarantine would be over before it begins; say until when"),
+    Refusal("POST /v1/quarantines/.*/move$", "the move is of a time outside the quarantine"),
+    Refusal("POST .*/positions$", "the position is of a time (outside the quarantine|in the future)"),
+    Refusal("POST /v1/quarantines/.*/move$", "the quarantine was moved at a later time already"),
+    Refusal("POST /v1/quarantines", "that site is a facility"),
+    Refusal("POST /v1/quarantines", "the site is full: .*"),
+    Refusal("POST /v1/sites/.*/cameras$", "of a site's cameras no more can be connected than are registered"),
+    Refusal("(POST|PATCH) /v1/sites/.*", "the site is closed for good"),
     Refusal("POST .*/(reactivation|suspension|closure)$", "the status of the venue changed after that time already"),
     Refusal("POST .*/(reactivation|suspension|qr-codes|guards)$", "the venue is closed for good"),
     Refusal("POST .*/guards", "the authorisation of a guard ends (after it begins|in the future)"),
@@ -60,8 +72,11 @@ REFUSALS: Final = (
     Refusal("POST /v1/keys$", "an? (key|admin's key|guard's key|manager's key) is bound to .*"),
     Refusal("POST /v1/keys$", "a key expires in the future"),
     Refusal("GET /v1/reports/", "give one of week and week_ending"),
+    Refusal("GET /v1/reports/campaign$", "the period has 1 to 366 days|a time must lie between 1970 and 2106"),
+    Refusal("POST /v1/calls/.*/attempts$", "call_back_at goes with the outcome call_back"),
+    Refusal("POST /v1/calls/.*/attempts$", "somebody is called back after the attempt, within 14 days"),
     # against lists too long for a schema
-    Refusal("(POST|PATCH) /v1/(venues|keys)", r"(commune|area) is no code of the official list of November 2021"),
+    Refusal("(POST|PATCH) /v1/(venues|keys|declarations|sites|calls)", "(commune|area) is no code of the official .*"),
     # positions and cursors are what earlier answers gave
     Refusal("(GET|POST) ", r"the log ends at position \d+"),
     Refusal("(GET|POST) ", "that is no cursor of ours"),
@@ -71,8 +86,8 @@ REFUSALS: Final = (
     Refusal("GET /v1/reports/", r"query\.week: (there is no week .*|a time must lie between 1970 and 2106)"),
     Refusal("POST ", "that is no QR code of a venue of ours"),
     Refusal("POST ", "that is no personal QR code of a format that is known here"),
-    Refusal("POST /v1/imports/", r"the file is empty|the header lacks .*"),
-    Refusal("(POST|PATCH) /v1/(venues|quarantines|keys)", ".* ha(s|ve) 1 to [0-9]+ printable characters"),
+    Refusal("POST /v1/imports/", r"the file is empty|the header lacks .*|the file holds no call file"),
+    Refusal("(POST|PATCH) /v1/(venues|quarantines|keys|sites)", ".* ha(s|ve) 1 to [0-9]+ printable characters"),
 )
 
 instants = st.builds(
@@ -134,14 +149,24 @@ def _recorded(api: Api) -> dict[str, str]:
     assert api.post("check-ins", body).status_code == 201
     assert api.post("check-ins", body | {"person": "ref:ABC-2", "visit_id": "2"}).status_code == 201
     api.case("ABC-1", case_id=EXAMPLE_ID)
-    body = {"person": "ref:ABC-1", "from": at("07:00"), "quarantine_id": visit}
+    body = {"person": "ref:ABC-1", "from": at("07:00"), "quarantine_id": visit, "latitude": 21.03, "longitude": 105.85}
     assert api.post("quarantines", body).status_code == 201
+    assert api.post(f"quarantines/{visit}/positions", {"latitude": 0, "longitude": 0}).status_code == 201
+    told = {"person": "ref:ABC-2", "kind": "health", "channel": "app", "symptoms": ["fever"], "declaration_id": visit}
+    declared = api.post("declarations", told)
+    assert declared.status_code == 201
+    site = api.post("sites", {"name": "KTX B", "kind": "facility", "commune": "00001", "capacity": 2})
+    assert site.status_code == 201
+    api.truyvet.policies.catch_up()
     imported = b"person,venue,check_in,check_out\nref:ABC-2,HN-0001,2021-08-30T09:00:00Z,\n"
     assert api.imported("visits", imported)["recorded"] == 1
     return {
         "/v1/imports/": api.items("imports")[0]["import_id"],
         "/v1/people/": api.items(f"venues/{visit}/visits", **{"from": at("00:00"), "to": at("12:00")})[0]["person_id"],
         "/v1/keys/": str(api.as_("auditor").key.id),
+        "/v1/escalations/": declared.json()["escalation_id"],
+        "/v1/calls/": api.items("call-list")[0]["call_id"],
+        "/v1/sites/": site.json()["site_id"],
     }
 
 
