@@ -39,11 +39,11 @@ def safe_cell(value: object) -> str:
             return _safe(str(value))
 
 
-def csv_line(values: Iterable[object]) -> str:
+def csv_line(values: Iterable[object], end: str = "\n") -> str:
     """A line of safe cells with its end."""
     written = io.StringIO()
     csv.writer(written, lineterminator="\r\n").writerow([safe_cell(value) for value in values])  # quotes both signs
-    return written.getvalue().removesuffix("\r\n") + "\n"
+    return written.getvalue().removesuffix("\r\n") + end
 
 
 def _safe(text: str) -> str:

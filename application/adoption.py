@@ -108,12 +108,12 @@ def report_content(report: Report) -> dict[str, Any]:
         "from": report.week.first.isoformat(),
         "to": report.week.last.isoformat(),
         "position": report.position,
-        "recorded_at": _text(report.recorded_at),
+        "recorded_at": recorded_text(report.recorded_at),
         "total": asdict(report.total),
         "rows": [asdict(row) for row in report.rows],
         "points_outside": report.outside,
     }
 
 
-def _text(recorded_at: datetime | None) -> str | None:
+def recorded_text(recorded_at: datetime | None) -> str | None:
     return None if recorded_at is None else recorded_at.isoformat(timespec="microseconds").replace("+00:00", "Z")

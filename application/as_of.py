@@ -6,7 +6,7 @@ from typing import Final
 
 from application.log import Log
 from domain.errors import Malformed, Refused
-from domain.times import parse_instant
+from domain.times import Seconds, parse_instant
 
 _POSITION: Final = re.compile(r"\d{1,18}", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -23,6 +23,11 @@ def position_as_of(log: Log, text: str) -> int:
     if position > head:
         raise Refused(f"the log ends at position {head}")
     return position
+
+
+def instant_as_of(text: str) -> Seconds | None:
+    """The instant that ``text`` means; None for a position. Raises Malformed."""
+    return None if _POSITION.fullmatch(text) else parse_instant(text.upper())
 
 
 def _microseconds(text: str) -> int:

@@ -5,7 +5,7 @@ still the import's own is taken back. Each event names the import's beginning as
 import alone, sealed with a key of its own.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
@@ -14,9 +14,10 @@ from application.log import Draft, Fact, Log, Recorded, Vault, settled
 from application.people import People
 from application.provenance import LOCAL, Provenance
 from application.visits import REASON
-from domain.errors import Unknown
-from domain.imports import Import
+from domain.errors import Refused, Unknown
+from domain.imports import DISPOSITIONS, Import
 from domain.quarantines import Quarantine
+from domain.sites import Site
 from domain.times import Seconds, parse_instant
 from domain.visits import Visit
 
@@ -35,9 +36,11 @@ class ImportRetraction:
         """Take everything back, then say so. Killed in the middle, the same again continues.
 
         An import that never ended should have stopped: what it brings afterwards only another retraction takes back.
-        Raises Unknown.
+        Raises Unknown, and Refused for what cannot be taken back: calls that were made.
         """
         import_ = self._get(import_id)
+        if import_.kind == DISPOSITIONS:
+            raise Refused("calls were made, whatever came of them; report what is wrong as a further attempt")
         if import_.retracted and import_.ended:
             return Recorded(import_id, self.log.position_of(import_id, import_.version))
         begun = self.log.position_of(import_id, 1)
@@ -58,13 +61,23 @@ class ImportRetraction:
         visits = self.log.load_many(Visit, {fact.stream for fact in facts if fact.topic in _OF_VISITS})
         quarantines = self.log.load_many(Quarantine, {fact.stream for fact in facts if fact.topic in _OF_QUARANTINES})
         for fact in facts:
-            if fact.stream in visits:
+            if fact.topic in _OF_VISITS:
                 self._take_back_visit(fact, visits[fact.stream])
-            elif fact.stream in quarantines:
+            elif fact.topic in _OF_QUARANTINES:
                 self._take_back_quarantine(fact, quarantines[fact.stream])
         changed = [stream for stream in (*visits.values(), *quarantines.values()) if stream.pending_events]
         if changed:
-            self.log.save(Draft([*changed]), by)
+            self.log.save(Draft([*changed, *self._sites(quarantines.values())]), by)
+
+    def _sites(self, quarantines: Iterable[Quarantine]) -> list[Site]:
+        """Those in which people were not confined after all, or nobody knows any more until when."""
+        changed = [(q.site, q) for q in quarantines if q.pending_events and q.site is not None]
+        sites = self.log.load_many(Site, {site for site, _ in changed})
+        for site, quarantine in changed:
+            since = quarantine.here_since
+            until = since if quarantine.withdrawn else quarantine.until
+            sites[site].keep(quarantine.quarantine_id, since, until, self.now(), even_if_full=True)
+        return [site for site in sites.values() if site.pending_events]
 
     def _take_back_visit(self, fact: Fact, visit: Visit) -> None:
         if fact.topic == Visit.CheckedIn.TOPIC:

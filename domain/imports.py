@@ -1,12 +1,16 @@
 """An import: a file that brought facts; what it brought carries its id as correlation."""
 
 from collections.abc import Mapping
+from typing import Final
 from uuid import UUID
 
 from eventsourcing.domain import AggregateCreated, AggregateEvent, BaseAggregate
 
 from domain.errors import Refused
 from domain.times import Seconds, to_datetime
+
+DISPOSITIONS: Final = "dispositions"
+"""The kind of an import of what diallers report; the others are ``visits`` and ``quarantines``."""
 
 
 class Import(BaseAggregate[UUID]):

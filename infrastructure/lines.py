@@ -35,20 +35,34 @@ class Line(NamedTuple):
 
 
 class Lines:
-    """Iterate once over ``Line``; ``sha256`` is that of the file's own bytes, whole after the last line."""
+    """Iterate once over ``Line``; ``sha256`` is that of the file's own bytes, whole after the last line.
 
-    def __init__(self, file: IO[bytes], required: Sequence[str], optional: Sequence[str] = ()) -> None:
+    Among ``others``, columns that are not asked for are passed over, and a line may be longer than the header.
+    Fields are divided by the first of ``separators`` that is in the header; only a comma can be quoted.
+    """
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        required: Sequence[str],
+        optional: Sequence[str] = (),
+        *,
+        others: bool = False,
+        separators: str = ",",
+    ) -> None:
         self._hash = hashlib.sha256()
         self._file = file
         self.required = tuple(required)
         self.columns = (*required, *optional)
+        self.others = others
+        self.separators = separators
 
     @property
     def sha256(self) -> str:
         return self._hash.hexdigest()
 
     def __iter__(self) -> Iterator[Line]:
-        numbered = enumerate(_split(self._unpacked()), start=1)
+        numbered = enumerate(split_lines(self._unpacked()), start=1)
         first = next(((number, raw) for number, raw in numbered if raw.strip()), None)
         if first is None:
             raise Unreadable("the file is empty")
@@ -65,7 +79,9 @@ class Lines:
 
     def _csv_parser(self, header: bytes) -> Callable[[int, bytes], Line]:
         try:
-            names = next(csv.reader([header.decode()]))
+            told = header.decode()
+            separator = next((sign for sign in self.separators if sign in told), ",")
+            names = next(csv.reader([told], delimiter=separator))
         except (UnicodeDecodeError, csv.Error):
             raise Unreadable("the file is neither CSV nor NDJSON in UTF-8") from None
         names = [name.strip() for name in names]
@@ -78,14 +94,15 @@ class Lines:
                 return Line(number, raw, None, f"the line is longer than {LONGEST_LINE} bytes")
             try:
                 text = raw.decode()
-                cells = text.split(",") if '"' not in text else next(csv.reader([text], strict=True))
+                quoted = '"' in text and separator == ","
+                cells = next(csv.reader([text], strict=True)) if quoted else text.split(separator)
             except UnicodeDecodeError:
                 return Line(number, raw, None, "the line is not UTF-8")
             except csv.Error:
                 return Line(number, raw, None, "a quoted field does not end")
-            if len(cells) != width:
+            if len(cells) != width and not (self.others and len(cells) > width):
                 return Line(number, raw, None, f"the line has {len(cells)} fields, the header {width}")
-            cells.append("")
+            cells[width:] = [""]
             values = chosen(cells)
             return Line(
                 number, raw, values if text.isascii() and " " not in text and "\t" not in text else _stripped(values)
@@ -97,8 +114,8 @@ class Lines:
         missing = [column for column in self.required if column not in names]
         if missing:
             raise Unreadable(f"the header lacks {', '.join(missing)}; it must be {','.join(self.required)}")
-        unknown = [name for name in names if name not in self.columns]
-        if unknown or len(set(names)) != len(names):
+        known = [name for name in names if name in self.columns]
+        if len(set(known)) != len(known) or (len(known) != len(names) and not self.others):
             raise Unreadable(f"the header may name each of {','.join(self.columns)} once and nothing else")
 
     def _parse_object(self, number: int, raw: bytes) -> Line:
@@ -118,9 +135,9 @@ class Lines:
     def _object_problem(self, fields: Any) -> str | None:
         if not isinstance(fields, dict):
             return "the line is no JSON object"
-        if not fields.keys() <= set(self.columns):
+        if not (self.others or fields.keys() <= set(self.columns)):
             return f"an object has the names {', '.join(self.columns)} only"
-        if not all(value is None or isinstance(value, str) for value in fields.values()):
+        if not all(fields.get(column) is None or isinstance(fields[column], str) for column in self.columns):
             return "every value is text or null"
         return None
 
@@ -158,7 +175,7 @@ class _Hashing(io.RawIOBase):
         return len(block)
 
 
-def _split(blocks: Iterator[bytes]) -> Iterator[bytes]:
+def split_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """Lines without their ends; one that is far too long keeps only a part, one cut off by an error is dropped."""
     pending = b""
     for block in blocks:

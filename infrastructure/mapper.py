@@ -9,17 +9,24 @@ from eventsourcing.domain import AggregateEvent, BaseAggregate, CanInitAggregate
 from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError, StoredEvent
 
 from domain.access_keys import AccessKey
+from domain.calls import Call
 from domain.cases import Case
+from domain.declarations import Declaration
+from domain.escalations import Escalation
+from domain.exposures import Exposures
 from domain.guards import Guard
 from domain.imports import Import
+from domain.leases import Lease
 from domain.people import Person
 from domain.quarantines import Quarantine
+from domain.sites import Site
 from domain.times import from_datetime, parse_instant, to_datetime, to_text
 from domain.venues import Venue
 from domain.visits import Visit
 
 STREAMS: Final[tuple[type[BaseAggregate[UUID]], ...]] = (
-    Person, Venue, Visit, Case, Quarantine, Import, AccessKey, Guard,
+    Person, Venue, Visit, Case, Quarantine, Import, AccessKey, Guard, Exposures,
+    Declaration, Escalation, Site, Call, Lease,
 )  # fmt: skip
 
 EVENTS: Final[dict[str, type[AggregateEvent]]] = {

@@ -15,9 +15,15 @@ from psycopg import Connection
 from psycopg.rows import DictRow, scalar_row, tuple_row
 
 from application.access_keys import guard_stream
+from application.calls import call_stream
+from application.declarations import declaration_stream
+from application.exposures import exposures_stream
 from application.quarantines import quarantine_stream
 from application.visit_keys import triple_key, visit_stream
+from domain.calls import Call
+from domain.declarations import Declaration
 from domain.errors import Malformed, TruyvetError
+from domain.exposures import Exposures
 from domain.guards import Guard
 from domain.quarantines import Quarantine
 from domain.times import parse_instant
@@ -87,8 +93,8 @@ _PLAIN_CHECK_IN: Final = re.compile(
 )
 """A check-in as the mapper writes it, which nearly all events are: what matches can be read and applied."""
 
-_REPEATED: Final = ("visit_id", "quarantine_id", "person", "venue", "since")
-"""What the later events of a stream repeat of its first one."""
+_REPEATED: Final = ("visit_id", "quarantine_id", "case", "person", "venue", "since")
+"""What the later events of a stream repeat of its first one, but for the people of exposures, who are the contacts."""
 
 
 def verify(log: EventLog, vault: SealedVault, registers: Registers, graph: GraphFollower) -> Iterator[str]:
@@ -228,6 +234,8 @@ def _apply(mapper: EventMapper, events: list[Placed]) -> None:
             raise undecodable(event.position, event.topic, error) from error
         if event is events[0]:
             repeated = {name: value for name, value in vars(content).items() if name in _REPEATED}
+            if isinstance(aggregate, Exposures):
+                del repeated["person"]
         told = vars(content)
         repeats = all(told.get(name, value) == value for name, value in repeated.items())
         if not event.topic.startswith(kind) or not repeats or not _is_named_after(aggregate, event):
@@ -235,7 +243,7 @@ def _apply(mapper: EventMapper, events: list[Placed]) -> None:
 
 
 def _is_named_after(aggregate: Any, event: Placed) -> bool:
-    """Streams of visits and quarantines follow from their ids, those of guards from their keys."""
+    """Streams of visits, quarantines and declarations follow from their ids, others from what they are about."""
     match aggregate:
         case Visit():
             return visit_stream(aggregate.visit_id) == event.stream
@@ -243,6 +251,12 @@ def _is_named_after(aggregate: Any, event: Placed) -> bool:
             return quarantine_stream(aggregate.quarantine_id) == event.stream
         case Guard():
             return guard_stream(aggregate.key) == event.stream
+        case Declaration():
+            return declaration_stream(aggregate.declaration_id) == event.stream
+        case Exposures():
+            return exposures_stream(aggregate.case) == event.stream
+        case Call():
+            return call_stream(aggregate.person) == event.stream
         case _:
             return True
 

@@ -10,7 +10,21 @@ import psycopg
 import psycopg_pool
 from eventsourcing.persistence import PersistenceError
 
-from api.cli import bench, cases, demo, events, imports, keys, maintenance, overlaps, quality, report, trace  # noqa: F401 # each adds its commands
+from api.cli import (  # noqa: F401 # each adds its commands
+    bench,
+    calls,
+    cases,
+    demo,
+    dialler_files,
+    events,
+    imports,
+    keys,
+    maintenance,
+    overlaps,
+    quality,
+    report,
+    trace,
+)
 from api.cli.root import app
 from domain.errors import TruyvetError
 

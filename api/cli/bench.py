@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.bench import adoption, door, imports, results, trace
+from api.bench import adoption, cases, door, imports, results, trace
 from api.cli.root import app
 
 bench = typer.Typer(no_args_is_help=True, help="Measure, side by side with the alternatives, in one run.")
@@ -42,6 +42,12 @@ def bench_door(
 def bench_adoption(as_json: Json = False) -> None:
     """The weekly report of a province of 12,661 points and 342,842 scans, as of several positions."""
     results.show(adoption.measure(), as_json)
+
+
+@bench.command("cases")
+def bench_cases(visits: Count = 1_000_000, as_json: Json = False) -> None:
+    """From a confirmed case of 300 F1 to the calls in the list; late facts with 1,000 open cases."""
+    _run(cases.measure, visits, "", cases.ALTERNATIVES, as_json)
 
 
 def _run(

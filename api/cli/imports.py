@@ -4,7 +4,7 @@ import csv
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Annotated
 from uuid import UUID
@@ -35,8 +35,8 @@ def visits(
     rejects: Rejects = None,
 ) -> None:
     """Import person,venue,check_in,check_out[,visit_id,source]; ends with one JSON line of counts."""
-    _import(
-        file, rejects,
+    import_file(
+        reading(file), rejects,
         lambda truyvet, opened_file, reject: truyvet.imports.visits(
             opened_file, register_venues=register_venues, default_stay_minutes=default_stay, by=LOCAL, reject=reject
         ),
@@ -46,8 +46,8 @@ def visits(
 @import_.command()
 def quarantines(file: File, rejects: Rejects = None) -> None:
     """Import person,from,until; ends with one JSON line of counts."""
-    _import(
-        file, rejects,
+    import_file(
+        reading(file), rejects,
         lambda truyvet, opened_file, reject: truyvet.imports.assigned_quarantines(opened_file, by=LOCAL, reject=reject),
     )  # fmt: skip
 
@@ -64,9 +64,13 @@ def retract(
         write_line({"import_id": str(recorded.id), "position": recorded.position})
 
 
-def _import(file: str, rejects: Path | None, work: Callable[[Truyvet, IO[bytes], Reject | None], Outcome]) -> None:
+def import_file(
+    file: AbstractContextManager[IO[bytes]],
+    rejects: Path | None,
+    work: Callable[[Truyvet, IO[bytes], Reject | None], Outcome],
+) -> None:
     with ExitStack() as stack:
-        opened_file = stack.enter_context(_reading(file))
+        opened_file = stack.enter_context(file)
         truyvet = stack.enter_context(opened(as_of_now=False))
         reject = None if rejects is None else stack.enter_context(_rejects(rejects))
         outcome = work(truyvet, opened_file, reject)
@@ -77,7 +81,7 @@ def _import(file: str, rejects: Path | None, work: Callable[[Truyvet, IO[bytes],
 
 
 @contextmanager
-def _reading(file: str) -> Iterator[IO[bytes]]:
+def reading(file: str) -> Iterator[IO[bytes]]:
     """The file, with a progress bar where someone is looking."""
     if file == "-":
         yield sys.stdin.buffer

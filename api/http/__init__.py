@@ -3,6 +3,7 @@
 access.py     who may do what                   words.py     how names, times and numbers are written
 given.py      what routes are given
 problems.py   errors                            lists.py     positions, pages and streams
+live.py       lists that are followed live
 requests.py   around every request              docs.py      the OpenAPI document and its page
 gathering.py  requests that are answered together
 rush.py       routes that read requests themselves
@@ -21,7 +22,15 @@ from fastapi import Depends, FastAPI
 
 from api.app import Truyvet
 from api.http import (
+    alerts,
+    call_exports,
+    call_list,
+    call_script,
+    calls,
+    case_history,
     cases,
+    declarations,
+    escalations,
     events,
     guards,
     health,
@@ -33,6 +42,7 @@ from api.http import (
     quarantines,
     reports,
     scans,
+    sites,
     traces,
     venues,
     visits,
@@ -48,8 +58,11 @@ __all__ = ["create_app", "opened_app"]
 
 _ROUTERS: Final = (
     scans.rush, scans.router, venues.router, guards.router, quality.router, qr_codes.router, visits.router,
-    people.router, imports.router, cases.router, traces.router, quarantines.router, reports.router, events.router,
-    keys.router,
+    people.router, imports.router, cases.router, case_history.router, traces.router, quarantines.router, alerts.router,
+    sites.router,
+    reports.router, events.router,
+    keys.router, declarations.router, escalations.router, call_script.router, call_list.router, call_exports.router,
+    calls.router,
 )  # fmt: skip
 
 

@@ -1,21 +1,14 @@
 """The log itself: a page, the whole of it as a stream, or live as server-sent events."""
 
-import asyncio
-import json
-import threading
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
-from starlette.concurrency import run_in_threadpool
 
-from api.app import Truyvet
 from api.http.access import Who
 from api.http.given import App
 from api.http.lists import (
@@ -29,18 +22,13 @@ from api.http.lists import (
     columns_of,
     list_responses,
 )
-from api.http.problems import OUTAGES, problems
+from api.http.live import LastEventId, Source, Told, live
+from api.http.problems import problems
 from api.http.words import Answer, Digits, NewUuid, Position
-from application.access_keys import AccessKeys
 from infrastructure.log import EventLog, RecordedEvent
 from infrastructure.mapper import EVENTS as TYPES
 
 router = APIRouter(prefix="/v1/events", tags=["events"])
-
-_BATCH = 1_000
-_LOOK_AT_VIEW_SECONDS = 0.05
-_LOOK_AT_LOG_SECONDS = 0.4  # and at the key: what is known of one may be half a second old
-_HEARTBEAT_SECONDS: Final = 15.0
 
 
 class EventAnswer(Answer):
@@ -90,6 +78,9 @@ class Wanted:
         events = self.log.read(after, limit, topic=self.topic, stream=self.stream)
         return [event for event in events if event.position <= until]
 
+    def told(self, after: int, limit: int, until: int) -> list[Told]:
+        return [Told(event.position, event.as_dict()) for event in self.read(after, limit, until=until)]
+
 
 @router.get("", response_model=Page[EventAnswer],
             responses=problems(504) | list_responses(_EXAMPLE, _COLUMNS))  # fmt: skip
@@ -102,69 +93,15 @@ def events(
     after: Annotated[Position, Digits] = 0,
     type: Annotated[EventType | None, Query()] = None,  # noqa: A002 # the contract's word
     stream: Annotated[NewUuid | None, Query()] = None,
-    last_event_id: Annotated[str | None, Header(pattern="^[0-9]{1,18}$")] = None,
+    last_event_id: LastEventId = None,
 ) -> Response:
     """In the order of positions. `Accept: text/event-stream` follows the log live, from `Last-Event-ID` if given."""
     wanted = Wanted(truyvet.log, type, stream)
     if accepted(request, (JSON, EVENTS)) == EVENTS:
-        return _live(truyvet, who.key_id, wanted, int(last_event_id or after), request.app.state.stopping)
+        source = Source(wanted.told, truyvet.log.head, lambda: truyvet.graph.position)
+        return live(request, truyvet.access_keys, who.key_id, source, int(last_event_id or after))
     return listing.answer_in_order(position, InOrder(wanted.read, _shown, _COLUMNS), after)
 
 
 def _shown(found: Sequence[RecordedEvent]) -> list[dict[str, Any]]:
     return [event.as_dict() for event in found]
-
-
-def _live(truyvet: Truyvet, key_id: UUID, wanted: Wanted, after: int, stopping: threading.Event) -> Response:
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Accept"}
-    return StreamingResponse(_follow(truyvet, key_id, wanted, after, stopping), media_type=EVENTS, headers=headers)
-
-
-async def _follow(
-    truyvet: Truyvet, key_id: UUID, wanted: Wanted, after: int, stopping: threading.Event
-) -> AsyncIterator[bytes]:
-    """Until the reader goes, the key ends or the server stops; while the database is away nothing new is known."""
-    yield b": the log from here\n\n"
-    told = time.monotonic()
-    while not stopping.is_set():
-        is_live, found, after = await run_in_threadpool(_news, truyvet.access_keys, key_id, wanted, after)
-        if not is_live:
-            return
-        if found:
-            yield "".join(map(_sent, found)).encode()
-            told = time.monotonic()
-        elif time.monotonic() - told > _HEARTBEAT_SECONDS:
-            yield b":\n\n"
-            told = time.monotonic()
-        if len(found) < _BATCH:
-            await _until_moved(truyvet, after, stopping)
-
-
-class _News(NamedTuple):
-    """Whether the key is still good, what is new, and the position up to which everything is told then."""
-
-    is_live: bool
-    found: Sequence[RecordedEvent]
-    after: int
-
-
-def _news(keys: AccessKeys, key_id: UUID, wanted: Wanted, after: int) -> _News:
-    try:
-        if not keys.is_live(key_id):
-            return _News(False, [], after)
-        head = wanted.log.head()
-        found = wanted.read(after, _BATCH, until=head)
-    except OUTAGES:
-        return _News(True, [], after)
-    return _News(True, found, max(after, head if len(found) < _BATCH else found[-1].position))
-
-
-async def _until_moved(truyvet: Truyvet, after: int, stopping: threading.Event) -> None:
-    """The view of this process hears of an append at once; the log is looked at now and then all the same."""
-    deadline = time.monotonic() + _LOOK_AT_LOG_SECONDS
-    while truyvet.graph.position <= after and not stopping.is_set() and time.monotonic() < deadline:
-        await asyncio.sleep(_LOOK_AT_VIEW_SECONDS)
-
-
-def _sent(event: RecordedEvent) -> str:
-    return f"id: {event.position}\ndata: {json.dumps(event.as_dict(), ensure_ascii=False)}\n\n"

@@ -63,7 +63,9 @@ async def ready(truyvet: App) -> Ready | Response:
 
 
 def _projections(truyvet: Truyvet) -> list[Projection]:
-    statuses = {"visit graph": truyvet.graph.status, "registers": truyvet.registers.status}
+    statuses = {
+        "visit graph": truyvet.graph.status, "registers": truyvet.registers.status, "policies": truyvet.policies.status,
+    }  # fmt: skip
     return [Projection(name=name, position=status.position, error=status.error) for name, status in statuses.items()]
 
 

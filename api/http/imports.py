@@ -20,7 +20,7 @@ from api.http.lists import InOrder, List, Page, RegisterPosition, columns_of, li
 from api.http.problems import problem, problems
 from api.http.words import Answer, Body, DefaultStay, Digits, Flag, PathUuid, Text
 from domain.times import from_datetime, to_text
-from infrastructure.imports import Outcome
+from infrastructure.imports import DiallerFormat, Outcome
 from infrastructure.lines import Unreadable
 from infrastructure.registers import ImportRow
 
@@ -191,6 +191,26 @@ async def quarantines(file: File, turn: Turn, truyvet: App, by: By) -> Response 
     """CSV with the header `person,from,until`, or NDJSON of the same names; also gzipped. `until` may be empty."""
     rejects = Rejects()
     work = partial(truyvet.imports.assigned_quarantines, file, by=by, reject=rejects.keep)
+    return _answer(await to_thread.run_sync(work, limiter=turn), rejects)
+
+
+@router.post(
+    "/dispositions",
+    response_model=ImportAnswer,
+    responses=problems(403),
+    openapi_extra=_body("call_id,outcome,at", "0b9f3c2e-7d41-4c0e-9a53-6f2f0f6f7f10,reached,2021-09-01T09:00:00+07:00"),
+)
+async def dispositions(
+    file: File,
+    turn: Turn,
+    truyvet: App,
+    by: By,
+    format: Annotated[DiallerFormat, Query(description="What wrote the file")] = DiallerFormat.generic,  # noqa: A002 # the parameter's name
+) -> Response | dict[str, Any]:
+    """What came of calls: CSV headed `call_id,outcome,at[,notes,call_back_at]` among other columns, or NDJSON; or as
+    VICIdial or Asterisk writes it. The same attempt again is a duplicate."""
+    rejects = Rejects()
+    work = partial(truyvet.imports.dispositions, file, format, by=by, reject=rejects.keep)
     return _answer(await to_thread.run_sync(work, limiter=turn), rejects)
 
 

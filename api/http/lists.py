@@ -25,6 +25,7 @@ from api.http.given import App
 from api.http.words import Answer, Digits, Position, QueryAsOf
 from application.as_of import position_as_of
 from domain.errors import Malformed, TimedOut
+from domain.times import LATEST, Seconds
 
 T = TypeVar("T")
 PlacedT = TypeVar("PlacedT", bound="Placed")
@@ -54,6 +55,8 @@ class Cursor(BaseModel):
     position: Position = Field(alias="p")
     key: str = Field(alias="k", max_length=64)
     question: str = Field(alias="q", max_length=64)
+    instant: Annotated[int, Field(ge=0, le=LATEST)] | None = Field(None, alias="t")
+    """Of a list whose order changes with time: when it was sorted."""
 
     @property
     def place(self) -> int:
@@ -63,7 +66,8 @@ class Cursor(BaseModel):
         return int(self.key)
 
     def text(self) -> str:
-        return base64.urlsafe_b64encode(self.model_dump_json(by_alias=True).encode()).decode().rstrip("=")
+        said = self.model_dump_json(by_alias=True, exclude_none=True)
+        return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
 
 
 def read_cursor(text: str) -> Cursor:
@@ -124,6 +128,18 @@ class InOrder(Generic[PlacedT]):
 
 
 @dataclass(frozen=True, slots=True)
+class InOrderAsOf(Generic[PlacedT]):
+    """The same, with each row shown as it was at the position of the list, whatever became of it since."""
+
+    read: Read[PlacedT]
+    shown: Callable[[Sequence[PlacedT], int], list[dict[str, Any]]]
+    columns: Sequence[str]
+
+    def at(self, position: int) -> InOrder[PlacedT]:
+        return InOrder(self.read, lambda rows: self.shown(rows, position), self.columns)
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """How much of a list is wanted, in which form, and after which row."""
 
@@ -149,14 +165,24 @@ class Listing:
         if self.media_type != JSON:
             return stream(self.media_type, position, found.columns, found.all(after, position))
         if self.cursor is not None:
-            position, after = min(self.cursor.position, position), self.cursor.place
+            position, after = self._pinned(position), self.cursor.place
         rows = found.read(after, self.limit + 1, until=position)
         shown = rows[: self.limit]
         following = self.cursor_after(position, str(shown[-1].position)) if len(rows) > len(shown) else None
         return page(position, found.shown(shown), following)
 
-    def cursor_after(self, position: int, key: str) -> str:
-        return Cursor(p=position, k=key, q=self.question).text()
+    def answer_as_of(self, position: int, found: InOrderAsOf[PlacedT], after: int = 0) -> Response:
+        pinned = self._pinned(position)
+        return self.answer_in_order(pinned, found.at(pinned), after)
+
+    def _pinned(self, position: int) -> int:
+        """The position of the first page; a stream is all of the list, and begins anew."""
+        if self.cursor is None or self.media_type != JSON:
+            return position
+        return min(self.cursor.position, position)
+
+    def cursor_after(self, position: int, key: str, instant: Seconds | None = None) -> str:
+        return Cursor(p=position, k=key, q=self.question, t=instant).text()
 
     def _place_after(self, cursor: Cursor, found: Rows[T]) -> int:
         for place, row in enumerate(found.rows):
@@ -280,6 +306,26 @@ async def register_position(truyvet: App, wait_for: WaitFor = None) -> int:
     return await run_in_threadpool(reached)
 
 
+async def register_as_of(truyvet: App, wait_for: WaitFor = None, as_of: AsOf = None) -> int:
+    """The position of a list of what was so then: now, unless another is asked for."""
+    if as_of is None:
+        return await register_position(truyvet, wait_for)
+    position = await log_position(truyvet, wait_for, as_of)
+    await _reached(lambda: truyvet.registers.position, position)
+    return position
+
+
+async def policy_position(
+    truyvet: App,
+    cursor: Annotated[Cursor | None, Depends(_cursor)],
+    wait_for: WaitFor = None,
+    as_of: AsOf = None,
+) -> int:
+    """The position of a read of what policies recorded; they have reacted to ``wait_for`` then."""
+    await _reached(lambda: truyvet.policies.position, wait_for or 0)
+    return await run_in_threadpool(_in_log, truyvet, as_of if cursor is None else str(cursor.position))
+
+
 async def views_position(truyvet: App, wait_for: WaitFor = None, as_of: AsOf = None) -> int:
     """The position of a read of several views: the end of the log unless another is asked for."""
     position = await log_position(truyvet, wait_for, as_of)
@@ -326,7 +372,9 @@ LogPosition = Annotated[int, Depends(log_position)]
 ViewPosition = Annotated[int, Depends(view_position)]
 ListedPosition = Annotated[int, Depends(listed_position)]
 HeadPosition = Annotated[int, Depends(head_position)]
+PolicyPosition = Annotated[int, Depends(policy_position)]
 RegisterPosition = Annotated[int, Depends(register_position)]
+RegisterAsOf = Annotated[int, Depends(register_as_of)]
 ViewsPosition = Annotated[int, Depends(views_position)]
 
 

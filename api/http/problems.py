@@ -184,10 +184,7 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> set[str]:
-    """Everything that may be done at this path, whichever route does it."""
-    return {
-        method.upper()
-        for path, operations in request.app.openapi()["paths"].items()
-        for method in operations
-        if compile_path(path)[0].match(request.url.path)
-    }
+    """Everything that may be done at this path, whichever route does it; one that stands there as it is goes first."""
+    paths, path = request.app.openapi()["paths"], request.url.path
+    alike = [path] if path in paths else [known for known in paths if compile_path(known)[0].match(path)]
+    return {method.upper() for known in alike for method in paths[known]}

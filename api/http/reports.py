@@ -9,10 +9,17 @@ from pydantic import Field, StringConstraints
 from api.http.given import App
 from api.http.lists import CSV, JSON, POSITION_HEADER, ViewsPosition, accepted
 from api.http.problems import problems
-from api.http.words import Answer, IsoWeek, WeekEnding
+from api.http.words import UNIT, Answer, Day, IsoWeek, WeekEnding
 from api.reports.adoption import COLUMNS, csv_lines, page
+from api.reports.campaign import COLUMNS as CAMPAIGN_COLUMNS
+from api.reports.campaign import csv_lines as campaign_csv_lines
+from api.reports.sites import COLUMNS as SITE_COLUMNS
+from api.reports.sites import csv_lines as site_csv_lines
 from api.reports.words import Language
 from application.adoption import report_content
+from application.campaign import report_content as campaign_content
+from application.site_reports import report_content as sites_content
+from domain.campaign import SUMS
 from domain.errors import Malformed
 from domain.weeks import Week
 
@@ -23,7 +30,7 @@ _ONLY_ITSELF: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ance
 
 UnitCode = Annotated[
     str,
-    StringConstraints(pattern="^(VN|[0-9]{2}|[0-9]{3}|[0-9]{5})$"),
+    StringConstraints(pattern=UNIT),
     Query(examples=["387"], description="The official code of a province, district or commune; `VN` for all"),
 ]
 
@@ -102,3 +109,104 @@ def adoption(
     if form == HTML:
         return HTMLResponse(page(report, lang), headers=headers | {"Content-Security-Policy": _ONLY_ITSELF})
     return JSONResponse(report_content(report), headers=headers)
+
+
+class CampaignRow(Answer):
+    """Of people whose residence is not known where `code` is null, of the whole period where `day` is."""
+
+    day: str | None = Field(json_schema_extra={"format": "date"})
+    code: str | None
+    name: str | None
+    campaign: str = Field(
+        json_schema_extra={"enum": list(SUMS)},
+        description="`outbound` is `contacts` and `returnees` together, `all` with what came in, `inbound`",
+    )
+    calls: int
+    answered: int = Field(description="Calls in which the questions were answered")
+    people: int = Field(description="Who were called, or called; each is counted once in a row")
+    reached: int = Field(description="Those of them who answered at least once")
+    attempts_per_person: float | None = Field(description="Calls by people, to two places")
+    reach_rate: float | None = Field(description="Reached by people, to four places")
+    passed_on: int = Field(description="To the CDC, as abnormal")
+    first_calls: int = Field(description="Contacts of a case who were called for it for the first time")
+    first_call_median_seconds: int | None = Field(description="From the confirmation of the case to that call")
+    first_call_p90_seconds: int | None
+
+
+class CampaignAnswer(Answer):
+    unit: UnitAnswer
+    start: str = Field(alias="from", json_schema_extra={"format": "date"})
+    end: str = Field(alias="to", json_schema_extra={"format": "date"})
+    position: int = Field(description="What the report is as of; as of it, it can be made again identically")
+    recorded_at: str | None = Field(description="When the event at that position was recorded")
+    total: list[CampaignRow] = Field(description="A row for each campaign, and for their sums")
+    rows: list[CampaignRow] = Field(description="The same for each unit below, and for people of no known residence")
+    days: list[CampaignRow] = Field(description="The same for each day, local")
+    details: list[CampaignRow] = Field(description="Each unit, day and campaign in which there was a call")
+
+
+_CAMPAIGN_FORMS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The figures",
+        "headers": _FORMS[200]["headers"],
+        "content": {CSV: {"schema": {"type": "string"}, "example": ",".join(CAMPAIGN_COLUMNS) + "\n"}},
+    }
+}
+
+
+@router.get("/campaign", response_model=CampaignAnswer, responses=problems(403, 404, 504) | _CAMPAIGN_FORMS)
+def campaign(
+    request: Request,
+    truyvet: App,
+    position: ViewsPosition,
+    unit: UnitCode,
+    start: Annotated[Day, Query(alias="from", description="The first day, local")],
+    end: Annotated[Day, Query(alias="to", description="The last day; 366 at most")],
+) -> Response:
+    """What the call centre did: calls to contacts and to returnees, calls that came in, who was passed on to the CDC.
+
+    By residence of the people and by day; docs/campaign.md says how each figure is counted.
+    """
+    report = truyvet.campaign.report(unit, start, end, position)
+    headers = {POSITION_HEADER: str(position), "Vary": "Accept"}
+    if accepted(request, (JSON, CSV)) == CSV:
+        return Response("".join(campaign_csv_lines(report)), media_type=CSV, headers=headers)
+    return JSONResponse(campaign_content(report), headers=headers)
+
+
+class SitesRow(Answer):
+    """Sites that are not closed; one is connected when one of its cameras is."""
+
+    code: str
+    name: str
+    sites: int
+    sites_connected: int
+    cameras_registered: int
+    cameras_connected: int
+    capacity: int
+
+
+class SitesAnswer(Answer):
+    unit: UnitAnswer
+    position: int = Field(description="What the report is as of; as of it, it can be made again identically")
+    total: SitesRow = Field(description="Always the sum of the rows; of a commune, itself")
+    rows: list[SitesRow] = Field(description="A row for each unit below")
+
+
+_SITES_FORMS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The report",
+        "headers": _FORMS[200]["headers"],
+        "content": {CSV: {"schema": {"type": "string"}, "example": ",".join(SITE_COLUMNS) + "\n"}},
+    }
+}
+
+
+@router.get("/sites", response_model=SitesAnswer, responses=problems(403, 404, 504) | _SITES_FORMS)
+def sites(request: Request, truyvet: App, position: ViewsPosition, unit: UnitCode) -> Response:
+    """The quarantine sites of a unit and of those below it, and their cameras."""
+    report = truyvet.site_reports.report(unit, position)
+    headers = {POSITION_HEADER: str(position), "Vary": "Accept"}
+    if accepted(request, (JSON, CSV)) == CSV:
+        return Response("".join(site_csv_lines(report)), media_type=CSV, headers=headers)
+    return JSONResponse(sites_content(report), headers=headers)

@@ -17,7 +17,7 @@ from api.http.problems import problem
 LARGEST_BODY: Final = 1_000_000
 """Bytes of a JSON body."""
 
-STREAMED: Final = frozenset({"/v1/imports/visits", "/v1/imports/quarantines"})
+STREAMED: Final = frozenset({"/v1/imports/visits", "/v1/imports/quarantines", "/v1/imports/dispositions"})
 """Bodies sent there are of any size, and are read as they come."""
 
 _PROCESS: Final = secrets.token_hex(12)

@@ -80,6 +80,8 @@ def following(settings: Settings) -> Iterator[Truyvet]:
                 truyvet.registers.catch_up()
         truyvet.graph.start()
         truyvet.registers.start()
+        truyvet.policies.start()
+        truyvet.deliveries.start()
         threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
         _answer_before_all_else()
         yield truyvet

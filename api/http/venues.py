@@ -32,6 +32,7 @@ from api.http.words import (
     AnswerPosition,
     Body,
     Certainty,
+    Commune,
     DefaultStay,
     Digits,
     Flag,
@@ -63,11 +64,6 @@ from domain.venues import Venue
 from infrastructure.registers import VenueRow
 
 router = APIRouter(prefix="/v1/venues", tags=["venues"])
-
-
-Commune = Annotated[
-    str, Field(pattern="^([0-9]{3}|[0-9]{5})$", examples=["00001"], description="Official code, November 2021")
-]
 
 
 class Coordinates(Body):

@@ -1,7 +1,7 @@
 """The words of bodies, queries and paths: how each is written, read and documented."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID, uuid4
@@ -19,11 +19,19 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from domain.adherence import DEFAULT_RADIUS, LARGEST_RADIUS
+from domain.call_attempts import DIRECTIONS
+from domain.call_reasons import CAMPAIGNS
 from domain.errors import Malformed, TruyvetError
+from domain.next_calls import OUTCOMES
 from domain.opening_hours import LONGEST as LONGEST_OPENING_HOURS
 from domain.opening_hours import PATTERN as OPENING_HOURS
 from domain.people import normal_phone, parse_identity
+from domain.quarantine_rules import QUARANTINE_RULES, VACCINATIONS
+from domain.quarantines import KINDS as QUARANTINE_KINDS
+from domain.quarantines import ORDER_NUMBER
 from domain.rules import RULES
+from domain.sites import KINDS as SITE_KINDS
 from domain.times import Seconds, parse_date, parse_instant
 from domain.venues import DEFAULT_STAY, LONGEST_DEFAULT_STAY, parse_kind
 from domain.weeks import Week
@@ -31,6 +39,7 @@ from domain.weeks import Week
 T = TypeVar("T")
 
 ID: Final = r"^[A-Za-z0-9._:-]{1,128}$"
+UNIT: Final = "^(VN|[0-9]{2}|[0-9]{3}|[0-9]{5})$"
 LAST_POSITION: Final = 10**18 - 1
 LONGEST_MINIMUM: Final = 7 * 24 * 60
 """Minutes."""
@@ -201,6 +210,15 @@ PathUuid = Annotated[UUID, BeforeValidator(_uuid_or_nothing), _schema("string", 
 """An id that is none names nothing, and is answered like one that nobody has."""
 PathId = Annotated[str, AfterValidator(_id_or_nothing), _schema("string", pattern=ID, examples=["pccovid:8841"])]
 
+
+def _position_or_nothing(text: str) -> int:
+    return int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else 0
+
+
+PathPosition = Annotated[
+    int, BeforeValidator(_position_or_nothing), _schema("integer", minimum=1, maximum=LAST_POSITION, examples=[17])
+]
+
 PathPerson = Annotated[
     UUID, _read(_person_in_path), _schema("string", pattern=f"^(id:)?{_UUID}$", examples=[_EXAMPLE_ID])
 ]
@@ -213,6 +231,9 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=1000)]
 Scanned = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=2000)]
 """What a QR code says."""
 ShortText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
+Commune = Annotated[
+    str, Field(pattern="^([0-9]{3}|[0-9]{5})$", examples=["00001"], description="Official code, November 2021")
+]
 Kind = Annotated[str, _read(parse_kind), _schema("string", enum=list(DEFAULT_STAY))]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False, description="Degrees, WGS 84")]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False, description="Degrees, WGS 84")]
@@ -221,6 +242,20 @@ OpeningHours = Annotated[
     StringConstraints(pattern=OPENING_HOURS, max_length=LONGEST_OPENING_HOURS),
     Field(examples=["Mo-Fr 07:00-18:00; Sa 08:00-12:00"], description="As OpenStreetMap writes them, local time"),
 ]
+
+
+def _one_of(names: Iterable[str]) -> Any:
+    return Field(json_schema_extra={"enum": list(names)}, pattern=f"^({'|'.join(names)})$")
+
+
+Campaign = Annotated[str, _one_of(CAMPAIGNS)]
+Outcome = Annotated[str, _one_of(OUTCOMES)]
+Direction = Annotated[str, _one_of(DIRECTIONS)]
+QuarantineKind = Annotated[str, _one_of(QUARANTINE_KINDS)]
+SiteKind = Annotated[str, _one_of(SITE_KINDS)]
+QuarantineRuleSet = Annotated[str, _one_of(QUARANTINE_RULES)]
+Vaccination = Annotated[str, _one_of(VACCINATIONS), Field(description="Kept only where the rules ask for it")]
+Order = Annotated[str, StringConstraints(pattern=ORDER_NUMBER), Field(examples=["1234/QĐ-UBND"])]
 Rules = Annotated[str, Field(json_schema_extra={"enum": list(RULES)}), StringConstraints(max_length=32)]
 
 
@@ -231,6 +266,11 @@ def _whole(value: Any) -> Any:
 
 Whole = BeforeValidator(_whole)
 """Behind the bounds: the document knows those of an integer only where nothing stands between."""
+Radius = Annotated[
+    int,
+    Field(ge=1, le=LARGEST_RADIUS, description=f"Metres around the coordinates; {DEFAULT_RADIUS} when left out"),
+    Whole,
+]
 DefaultStay = Annotated[int, Field(ge=1, le=LONGEST_DEFAULT_STAY, description="Minutes"), Whole]
 Position = Annotated[int, Field(ge=0, le=LAST_POSITION), Whole]
 AnswerPosition = Annotated[int, Field(description="What the answer is as of; in a list, that of its first event")]

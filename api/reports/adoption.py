@@ -9,11 +9,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich.table import Table
 
 from api.csv_cells import csv_line
-from api.reports.words import Language, climbed, day, local, number, percent, said, signed
+from api.reports.words import Language, climbed, day, local, number, percent, place, said, signed
 from application.adoption import Report
 from domain.adoption import Row
-from domain.units import COUNTRY, Unit
-from infrastructure.communes import units
 
 COLUMNS: Final = (*(field.name for field in fields(Row)), "from", "to", "position")
 """Of the CSV: those of a row, and what every row is of."""
@@ -43,7 +41,7 @@ def csv_lines(report: Report) -> Iterator[str]:
 
 
 def terminal_table(report: Report, lang: Language) -> Table:
-    title = f"{said('title', lang)}, {_place(report.unit, lang)}\n{_week(report, lang)}"
+    title = f"{said('title', lang)}, {place(report.unit, lang)}\n{_week(report, lang)}"
     caption = said("position_short", lang, position=number(report.position, lang))
     shown = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for column in SHOWN:
@@ -60,7 +58,7 @@ def page(report: Report, lang: Language) -> str:
     return _TEMPLATES.get_template("adoption.html").render(
         lang=lang.value,
         said=partial(said, lang=lang),
-        place=_place(report.unit, lang),
+        place=place(report.unit, lang),
         week=_week(report, lang),
         last=day(report.week.last, lang),
         columns=SHOWN,
@@ -99,14 +97,6 @@ def again(report: Report, lang: Language) -> str:
 
 def _name(row: Row, lang: Language) -> str:
     return f"{row.name} ({said('behind', lang)})" if row.behind else row.name
-
-
-def _place(unit: Unit, lang: Language) -> str:
-    """With the units that it lies in."""
-    if unit == COUNTRY:
-        return said("country", lang)
-    above = units().get(unit.parent or "")
-    return unit.name if above is None else f"{unit.name}, {_place(above, lang)}"
 
 
 def _week(report: Report, lang: Language) -> str:

@@ -1,4 +1,4 @@
-"""What the adoption report says, in Vietnamese and in English, and how each writes numbers and dates."""
+"""What the reports say, in Vietnamese and in English, and how each writes numbers and dates."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from domain.times import LOCAL
+from domain.units import COUNTRY, Unit
+from infrastructure.communes import units
 
 
 class Language(StrEnum):
@@ -39,6 +41,30 @@ TEXTS: Final[Mapping[str, Said]] = {
     "check_out_rate": Said("Quét ra", "Check-out"),
     "rank": Said("Hạng", "Rank"),
     "rank_change": Said("Lên xuống", "Change"),
+    # of a calling campaign
+    "campaign_title": Said("Kết quả tổng đài", "Figures of the call centre"),
+    "period": Said("Từ {first} đến hết {last}", "From {first} to {last}"),
+    "not_known": Said("Chưa rõ nơi ở", "Residence not known"),
+    "contacts": Said("Gọi F1, F2", "To contacts"),
+    "returnees": Said("Gọi người về", "To returnees"),
+    "inbound": Said("Gọi đến", "In"),
+    "people": Said("Số người", "People called"),
+    "attempts_per_person": Said("Cuộc/người", "Calls a person"),
+    "reach_rate": Said("Liên lạc được", "Reached"),
+    "passed_on": Said("Chuyển CDC", "Passed on"),
+    "first_call_median_seconds": Said("Trung vị", "Median"),
+    "first_call_p90_seconds": Said("P90", "p90"),
+    "campaign_note": Said(
+        "Trung vị và P90: từ lúc xác nhận ca bệnh đến cuộc gọi đầu tiên cho mỗi người tiếp xúc (giờ:phút:giây).",
+        "Median and p90: from the confirmation of a case to the first call to each of its contacts (h:mm:ss).",
+    ),
+    # of quarantine sites
+    "sites_title": Said("Khu cách ly và camera giám sát", "Quarantine sites and their cameras"),
+    "sites": Said("Khu cách ly", "Sites"),
+    "sites_connected": Said("Đã kết nối", "Connected"),
+    "cameras_registered": Said("Camera", "Cameras"),
+    "cameras_connected": Said("Camera kết nối", "Connected cameras"),
+    "capacity": Said("Sức chứa", "Capacity"),
     # the sums above the table
     "of_points": Said("điểm đã đăng ký", "registered points"),
     "of_new": Said("{new} điểm mới", "{new} of them new"),
@@ -94,6 +120,14 @@ def said(name: str, lang: Language, **values: str) -> str:
     return str(getattr(TEXTS[name], lang)).format(**values)
 
 
+def place(unit: Unit, lang: Language) -> str:
+    """With the units that it lies in."""
+    if unit == COUNTRY:
+        return said("country", lang)
+    above = units().get(unit.parent or "")
+    return unit.name if above is None else f"{unit.name}, {place(above, lang)}"
+
+
 def number(value: int, lang: Language) -> str:
     """1.150 in Vietnamese, 1,150 in English."""
     return _written(f"{value:,}", lang)
@@ -105,6 +139,15 @@ def signed(value: int, lang: Language) -> str:
 
 def percent(share: float | None, lang: Language) -> str:
     return "–" if share is None else _written(f"{share:.2%}", lang)
+
+
+def quotient(value: float | None, lang: Language) -> str:
+    return "–" if value is None else _written(f"{value:.2f}", lang)
+
+
+def duration(seconds: int | None) -> str:
+    """1:05:00 for an hour and five minutes."""
+    return "–" if seconds is None else f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def climbed(places: int | None) -> str:

@@ -2,13 +2,15 @@
 
 batch.py       lines on their way       encoding.py     events without aggregates
 visits.py      visits, in batches       decision.py     what each line is
-quarantines.py recorded.py              the import's own stream
+quarantines.py dispositions.py          one line after another
+dialler_files.py what diallers write    recorded.py     the import's own stream
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Final
 
+from application.calls import Calls
 from application.people import People
 from application.provenance import Provenance
 from application.quarantines import Quarantines
@@ -16,6 +18,8 @@ from application.venues import Venues
 from domain.times import Seconds
 from domain.venues import Minutes
 from infrastructure.imports.batch import Outcome, Progress, Reject, Tally
+from infrastructure.imports.dialler_files import DiallerFormat, dialler_lines
+from infrastructure.imports.dispositions import DispositionImport
 from infrastructure.imports.quarantines import QuarantineImport
 from infrastructure.imports.tools import Tools
 from infrastructure.imports.visits import VisitImport
@@ -23,7 +27,7 @@ from infrastructure.lines import Line, Lines, Unreadable
 from infrastructure.log import EventLog
 from infrastructure.vault import SealedVault
 
-__all__ = ["Imports", "Outcome", "Progress", "Reject", "Tally"]
+__all__ = ["DiallerFormat", "Imports", "Outcome", "Progress", "Reject", "Tally"]
 
 VISIT_COLUMNS: Final = ("person", "venue", "check_in", "check_out")
 VISIT_OPTIONS: Final = ("visit_id", "source")
@@ -38,9 +42,9 @@ class Imports:
 
     def __init__(
         self, log: EventLog, vault: SealedVault, people: People, venues: Venues, quarantines: Quarantines,
-        now: Callable[[], Seconds],
+        calls: Calls, now: Callable[[], Seconds],
     ) -> None:  # fmt: skip
-        self.tools = Tools(log, vault, people, venues, quarantines, now)
+        self.tools = Tools(log, vault, people, venues, quarantines, calls, now)
 
     def visits(
         self,
@@ -62,8 +66,24 @@ class Imports:
         work = QuarantineImport(self.tools, by)
         return self._run(work, Lines(file, QUARANTINE_COLUMNS), reject, progress)
 
+    def dispositions(
+        self,
+        file: IO[bytes],
+        form: DiallerFormat,
+        *,
+        by: Provenance,
+        reject: Reject | None = None,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        """What came of calls, as a dialler writes it."""
+        return self._run(DispositionImport(self.tools, form, by), dialler_lines(file, form), reject, progress)
+
     def _run(
-        self, work: "VisitImport | QuarantineImport", lines: Lines, reject: Reject | None, progress: Progress | None
+        self,
+        work: "VisitImport | QuarantineImport | DispositionImport",
+        lines: Lines,
+        reject: Reject | None,
+        progress: Progress | None,
     ) -> Outcome:
         started, tally, failure = time.perf_counter(), Tally(), None
         try:

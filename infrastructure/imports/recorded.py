@@ -1,13 +1,17 @@
 """The import's own stream."""
 
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from uuid import uuid4
 
 from application.log import Draft
 from application.provenance import Provenance
+from domain.errors import TruyvetError
 from domain.imports import Import
-from infrastructure.imports.batch import Tally
+from infrastructure.imports.batch import Batch, Tally
 from infrastructure.imports.tools import Tools
+from infrastructure.lines import Line
 
 
 class RecordedImport:
@@ -29,3 +33,28 @@ class RecordedImport:
             stream.collect_events()  # the log has them
             stream.complete(sha256, tally.as_dict(), failure, self.tools.now())
             self.tools.log.save(Draft([stream]), self.by)
+
+
+class ImportOneByOne(RecordedImport):
+    """Each line is a command of its own."""
+
+    def run(self, batches: Iterable[list[Line]]) -> Iterator[Batch]:
+        for lines in batches:
+            batch = Batch()
+            batch.tally.read = len(lines)
+            for line in lines:
+                try:
+                    self.take(line, batch.tally)
+                except TruyvetError as error:
+                    batch.reject(line, str(error))
+            yield batch
+
+    @abstractmethod
+    def take(self, line: Line, tally: Tally) -> None:
+        """Record a line and count it. Raises what refuses it."""
+
+    def save(self, draft: Draft) -> None:
+        if not self.has_begun:
+            draft.streams.insert(0, self.begin())
+        self.tools.log.save(draft, self.by)
+        self.has_begun = True

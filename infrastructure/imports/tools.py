@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from application.calls import Calls
 from application.people import People
 from application.quarantines import Quarantines
 from application.venues import Venues
@@ -18,4 +19,5 @@ class Tools:
     people: People
     venues: Venues
     quarantines: Quarantines
+    calls: Calls
     now: Callable[[], Seconds]

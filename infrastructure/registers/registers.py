@@ -17,11 +17,19 @@ from domain.errors import TimedOut
 from infrastructure.following import Following, Status
 from infrastructure.log import EventLog
 from infrastructure.registers.access_keys import AccessKeyRegister
+from infrastructure.registers.breaches import BreachRegister
+from infrastructure.registers.calls import CallRegister
+from infrastructure.registers.campaign_history import CampaignHistory
 from infrastructure.registers.cases import CaseRegister
+from infrastructure.registers.declarations import DeclarationRegister
+from infrastructure.registers.escalations import EscalationRegister
 from infrastructure.registers.guards import GuardRegister
 from infrastructure.registers.imports import ImportRegister
+from infrastructure.registers.leads import Leads
 from infrastructure.registers.projection import Projection
 from infrastructure.registers.quarantines import QuarantineRegister
+from infrastructure.registers.residents import ResidentRegister
+from infrastructure.registers.sites import SiteRegister
 from infrastructure.registers.venue_history import VenueHistory
 from infrastructure.registers.venues import VenueRegister
 
@@ -49,22 +57,37 @@ class Registers:
         self.venues = VenueRegister(log.database)
         self.cases = CaseRegister(log.database)
         self.quarantines = QuarantineRegister(log.database)
+        self.breaches = BreachRegister(log.database)
         self.imports = ImportRegister(log.database)
         self.access_keys = AccessKeyRegister(log.database)
         self.guards = GuardRegister(log.database)
         self.venue_history = VenueHistory(log.database)
+        self.declarations = DeclarationRegister(log.database)
+        self.escalations = EscalationRegister(log.database)
+        self.residents = ResidentRegister(log.database)
+        self.campaign_history = CampaignHistory(log.database)
+        self.sites = SiteRegister(log.database)
+        self.calls = CallRegister(log.database)
         self.projection = Projection(
             log,
             (
                 self.venues,
                 self.cases,
                 self.quarantines,
+                self.breaches,
                 self.imports,
                 self.access_keys,
                 self.guards,
                 self.venue_history,
+                self.declarations,
+                self.escalations,
+                self.residents,
+                self.campaign_history,
+                self.sites,
+                self.calls,
             ),
         )
+        self.leads = Leads(log.database, self.projection)
         self._following = Following("registers", log.database, self._follow, revive, _GATHER_SECONDS)
         self._seen = 0
 

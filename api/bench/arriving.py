@@ -1,0 +1,53 @@
+"""A process that brings visits at a steady rate, some of them late."""
+
+import json
+import sys
+import time
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from api.app import open_truyvet
+from api.bench.synthetic import DAYS, START, Visits, person_name, visits
+from application.provenance import LOCAL
+from domain.times import to_text
+from infrastructure.settings import Settings
+
+ARRIVING: Final = 5_000
+"""Visits a second."""
+SECONDS: Final = 30
+LATE_SHARE: Final = 0.02
+"""Of which so many are from the four days before."""
+NOW: Final = START + DAYS * 86_400
+_DAY: Final = 86_400
+
+
+def arrive(data_dir: Path, count: int) -> None:
+    """Bring 5,000 visits a second, in its own process; says how many."""
+    made, rng = visits(count), np.random.default_rng(5_000)
+    with open_truyvet(Settings(data_dir=data_dir, database_url=None)) as truyvet:
+        started, late = time.perf_counter(), 0
+        for second in range(SECONDS):
+            is_late = rng.random(ARRIVING) < LATE_SHARE
+            late += int(is_late.sum())
+            truyvet.imports.visits(BytesIO(_arrivals(made, rng, second, is_late)), by=LOCAL)
+            time.sleep(max(started + second + 1 - time.perf_counter(), 0))
+        took = time.perf_counter() - started
+    line = {"visits": SECONDS * ARRIVING, "late": late, "per_second": round(SECONDS * ARRIVING / took)}
+    sys.stdout.write(json.dumps(line) + "\n")
+
+
+def _arrivals(made: Visits, rng: Any, second: int, is_late: Any) -> bytes:
+    people, venues = rng.integers(0, made.people, ARRIVING), made.venue[rng.integers(0, len(made), ARRIVING)]
+    check_in = np.where(is_late, NOW - rng.integers(0, 4 * _DAY, ARRIVING), NOW + 60 * second)
+    lines = (
+        f"{person_name(person)},v{venue},{to_text(start)},\n"
+        for person, venue, start in zip(people.tolist(), venues.tolist(), check_in.tolist(), strict=True)
+    )
+    return b"person,venue,check_in,check_out\n" + "".join(lines).encode()
+
+
+if __name__ == "__main__":
+    arrive(Path(sys.argv[1]), int(sys.argv[2]))
