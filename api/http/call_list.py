@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.app import Truyvet
 from api.http.given import App
-from api.http.lists import JSON, AsOf, List, Page, RegisterAsOf, columns_of, list_responses, page, stream
+from api.http.lists import JSON, AsOf, FollowedAsOf, List, Page, columns_of, list_responses, page, stream
 from api.http.problems import problems
 from api.http.reports import UnitCode
 from api.http.words import Answer, Campaign, Digits, Levels
@@ -84,7 +84,7 @@ class Moment(NamedTuple):
     is_past: bool
 
 
-async def moment(truyvet: App, listing: List, position: RegisterAsOf, as_of: AsOf = None) -> Moment:
+async def moment(truyvet: App, listing: List, position: FollowedAsOf, as_of: AsOf = None) -> Moment:
     """A further page is as of the first one's instant, so that nothing changes its place in between."""
     cursor = listing.cursor if listing.media_type == JSON else None
     position = position if cursor is None else min(cursor.position, position)

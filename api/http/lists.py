@@ -315,6 +315,19 @@ async def register_as_of(truyvet: App, wait_for: WaitFor = None, as_of: AsOf = N
     return position
 
 
+async def followed_as_of(truyvet: App, wait_for: WaitFor = None, as_of: AsOf = None) -> int:
+    """The same of a list that policies make: with what came of ``wait_for``, and of that."""
+    if as_of is not None or wait_for is None:
+        return await register_as_of(truyvet, wait_for, as_of)
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+    await _reached(lambda: truyvet.policies.position, wait_for, deadline)
+    recorded = await run_in_threadpool(truyvet.log.head)
+    await _reached(lambda: truyvet.policies.position, recorded, deadline)
+    recorded = await run_in_threadpool(truyvet.log.head)
+    await _reached(lambda: truyvet.registers.position, recorded, deadline)
+    return recorded
+
+
 async def policy_position(
     truyvet: App,
     cursor: Annotated[Cursor | None, Depends(_cursor)],
@@ -355,8 +368,8 @@ async def _in_view(truyvet: Truyvet, position: int) -> None:
         await _wait(deadline, truyvet.graph.position, position)
 
 
-async def _reached(head: Callable[[], int], position: int) -> None:
-    deadline = time.monotonic() + LONGEST_WAIT_SECONDS
+async def _reached(head: Callable[[], int], position: int, deadline: float | None = None) -> None:
+    deadline = time.monotonic() + LONGEST_WAIT_SECONDS if deadline is None else deadline
     while position and (reached := await run_in_threadpool(head)) < position:
         await _wait(deadline, reached, position)
 
@@ -374,6 +387,7 @@ ListedPosition = Annotated[int, Depends(listed_position)]
 HeadPosition = Annotated[int, Depends(head_position)]
 PolicyPosition = Annotated[int, Depends(policy_position)]
 RegisterPosition = Annotated[int, Depends(register_position)]
+FollowedAsOf = Annotated[int, Depends(followed_as_of)]
 RegisterAsOf = Annotated[int, Depends(register_as_of)]
 ViewsPosition = Annotated[int, Depends(views_position)]
 

@@ -13,7 +13,7 @@ import pytest
 
 from domain.times import LOCAL
 from infrastructure.rebuilding import rebuild
-from tests.api.http.asking import Api
+from tests.api.http.asking import Api, bearer
 
 DAY = (datetime.now(LOCAL) - timedelta(days=2)).date()
 """The day before yesterday: who was exposed then can still fall ill."""
@@ -172,3 +172,15 @@ def test_a_rebuild_of_the_views_repeats_no_call_and_no_alert(story: Story, api: 
 def _at_once(questions: list[Callable[[], Any]]) -> list[Any]:
     with ThreadPoolExecutor(len(questions)) as threads:
         return [future.result() for future in [threads.submit(question) for question in questions]]
+
+
+def test_the_call_list_waits_for_what_comes_of_a_case(story: Story, api: Api) -> None:
+    """``wait_for`` the confirmation: its exposures, and the calls that come of those."""
+    api.truyvet.registers.start()
+    api.truyvet.policies.start()
+    case = api.case("bob", onset=str(DAY))
+    listed = api.client.get(
+        "/v1/call-list", params={"wait_for": case["position"]}, headers=bearer(api.key)
+    ).json()["items"]  # fmt: skip
+    assert {call["person"] for call in listed} >= {"ref:cat", "ref:dan"}
+    assert "ref:bob" not in {call["person"] for call in listed}, "a case is not called as a contact"
