@@ -25,6 +25,9 @@ _NO_CASE: Final = frozenset({Case.Withdrawn.TOPIC, Case.Closed.TOPIC})
 _AT_ONCE: Final = 2_000
 """People whose calls are decided and saved together."""
 
+_MOST_KEPT: Final = 20_000
+"""Calls that are kept at hand, of the people who were written of last."""
+
 
 class OpenCases(Protocol):
     def open_cases(self, people: Collection[UUID]) -> Mapping[UUID, Collection[UUID]]:
@@ -48,9 +51,11 @@ class CallPolicy:
         self.now = now
         self._own_cases: dict[UUID, dict[UUID, bool]] = defaultdict(dict)
         """By person, whether each case is open: what the register may not have read yet."""
+        self._recent: dict[UUID, Call] = {}
 
     def begin(self, position: int) -> None:  # noqa: ARG002 # the register has read further
         self._own_cases.clear()
+        self._recent.clear()
 
     def react(self, facts: Sequence[Fact], until: int) -> None:  # noqa: ARG002 # nothing here asks the visit graph
         for first in range(0, len(facts), _AT_ONCE):
@@ -70,6 +75,7 @@ class CallPolicy:
         try:
             self._record(facts)
         except Raced:
+            self._recent.clear()
             middle = len(facts) // 2
             if middle == 0:
                 settled(self._record)(facts)
@@ -78,7 +84,7 @@ class CallPolicy:
                 self._react(facts[middle:])
 
     def _record(self, facts: Sequence[Fact]) -> None:
-        calls = self.log.load_many(Call, map(_stream, facts))
+        calls = self._known(map(_stream, facts))
         for one_each in _rounds(facts):
             entries = []
             strangers = {_person(fact) for fact in one_each if _stream(fact) not in calls and fact.topic in _EXPOSED}
@@ -90,6 +96,18 @@ class CallPolicy:
                     entries.append(Entry(Draft([call]), because_of(self, fact)))
             if entries:
                 self.log.save_all(entries)
+        self._keep(calls)
+
+    def _known(self, streams: Iterable[UUID]) -> dict[UUID, Call]:
+        """As they were left here; should somebody else have written since, saving fails and they are loaded."""
+        wanted = set(streams)
+        recent = {stream: self._recent.pop(stream) for stream in wanted & self._recent.keys()}
+        return recent | self.log.load_many(Call, wanted - recent.keys())
+
+    def _keep(self, calls: Mapping[UUID, Call]) -> None:
+        self._recent |= calls
+        for stream in list(self._recent)[: max(len(self._recent) - _MOST_KEPT, 0)]:
+            del self._recent[stream]
 
     def _decided(self, fact: Fact, call: Call | None, cases: Collection[UUID]) -> Call | None:
         """The call with what follows from a fact pending; ``cases`` are known of the person."""

@@ -15,7 +15,8 @@ from domain.rules import rule_set
 from domain.times import Seconds
 
 MOST_STEPS: Final = 16
-"""A case is traced at most so often for the facts of one batch: beyond that, several share the last one's name."""
+"""A case is traced at most so often for the facts of one batch, but for those of the case itself: beyond that, several
+share the last one's name."""
 
 _MOST_EVENTS: Final = 10_000
 """Appended at once: the ordering lock is held for the copy and the commit of these."""
@@ -136,13 +137,18 @@ class ExposurePolicy:
         while positions := self._positions(case_id, batch, after):
             if len(positions) > 1 and self._comes_to_nothing(case_id, batch, after):
                 return
-            after = positions[(len(positions) - 1) // steps]
+            after = self._next(case_id, batch, positions, steps)
             steps = max(steps - 1, 1)
             self._settle(case_id, batch.facts[after])
 
     def _positions(self, case_id: UUID, batch: _Batch, after: int) -> list[int]:
         own = [position for position in batch.of_case.get(case_id, ()) if position > after]
         return sorted({*own, *self.watching.concerning(case_id, batch.seen, after)})
+
+    def _next(self, case_id: UUID, batch: _Batch, positions: list[int], steps: int) -> int:
+        """The fact to trace as of, past some where there are too many; past none of the case itself."""
+        near = positions[: (len(positions) - 1) // steps + 1]
+        return min(set(near).intersection(batch.of_case.get(case_id, ())), default=near[-1])
 
     def _comes_to_nothing(self, case_id: UUID, batch: _Batch, after: int) -> bool:
         """Whether the list is the same after all the facts of the batch."""

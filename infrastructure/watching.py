@@ -1,9 +1,10 @@
 """What the contacts of open cases depend on, so that a new fact leads to the few cases that it may concern.
 
-For each case is kept who is in its list and, of the index person and of contacts who pass on (the *explorers*), where
-they were and when, at each venue. A fact concerns a case when it is about somebody in the list, or about a visit that
-may overlap an explorer's. That may be one too many, never one too few: whatever else changes is neither evidence of a
-contact nor can it become one.
+For each case is kept who is in its list and when that matters: of the index person and of contacts who pass on (the
+*explorers*) the time in which they do, of the others the time of the stays that are evidence; and where explorers were
+then. A fact concerns a case when it is about somebody in the list at such a time, or about a visit that may overlap an
+explorer's. That may be one too many, never one too few: whatever else changes is neither evidence of a contact nor can
+it become one. A stay depends on the person's next check-in within the default stay of its venue, hence the margin.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,16 +16,16 @@ import numpy as np
 
 from application.exposures import Found, TracedContact
 from application.log import Fact
-from domain.contacts import Question
+from domain.contacts import Confinement, Question, open_windows
 from domain.quarantines import Quarantine
 from domain.times import LATEST, Seconds, parse_instant
 from domain.venues import LONGEST_DEFAULT_STAY, Venue
 from domain.visits import Visit
 from infrastructure.follower import GraphFollower
 from infrastructure.graph import TraceColumns, VisitGraph
-from infrastructure.graph.arrays import FOREVER, Array, all_ranges, distinct, find, mixed
+from infrastructure.graph.arrays import FOREVER, Array, all_ranges, distinct, find, first_of_runs, mixed
 from infrastructure.graph.ids import Ids
-from infrastructure.graph.part import keys
+from infrastructure.graph.part import keys, minus
 from infrastructure.graph.projection import instants, instants_or_forever, uuids
 from infrastructure.graph.snapshot import Snapshot
 
@@ -40,10 +41,13 @@ READ: Final = _ARRIVING | _ALTERING | _CONFINING | {Venue.DefaultStayChanged.TOP
 
 
 class Seen(NamedTuple):
-    """Facts as columns: whom they are about, at which venue who may have been when, and whose default stay changed."""
+    """Facts as columns: whom they are about and when, at which venue who may have been when, and whose default stay
+    changed. What is about a person at any time is from 0 to FOREVER."""
 
     person_position: Array  # int64
     person: Array  # uint32
+    since: Array  # uint32 seconds
+    until: Array  # uint32 seconds
     visit_position: Array  # int64
     venue: Array  # uint32
     start: Array  # uint32 seconds
@@ -58,19 +62,24 @@ class Seen(NamedTuple):
 
 class Dependence(NamedTuple):
     """Of one case: its list as ``contact`` (uint32, sorted) and what was found of each as ``digest`` (uint64);
-    ``people`` (uint32, sorted) with the index person; where explorers were, as ``key`` (venue << 32 | start, sorted)
-    and ``last_end``, the latest end of those so far at that venue; ``venues`` (uint32, sorted), at any time."""
+    ``people`` (uint32, sorted) with the index person, and ``since`` when and ``until`` when (uint32 seconds, inclusive)
+    what they do matters; where explorers were, as ``key`` (venue << 32 | start, sorted) and ``last_end``, the latest
+    end of those so far at that venue; ``venues`` (uint32, sorted), at any time."""
 
     contact: Array
     digest: Array
     people: Array
+    since: Array
+    until: Array
     key: Array
     last_end: Array
     venues: Array
 
     def positions(self, seen: Seen) -> Array:
         """Of the facts that concern the case; sorted."""
-        about = find(self.people, seen.person)[1]
+        at, about = find(self.people, seen.person)
+        if len(self.people):
+            about &= (seen.since <= self.until[at]) & (self.since[at] <= seen.until)
         before = np.searchsorted(self.key, keys(seen.venue, seen.end)) - 1
         near = before >= 0
         before[~near] = 0
@@ -122,10 +131,13 @@ class Watching:
         altered = [self._around(fact) for fact in facts if fact.topic in _ALTERING]
         people = [fact for fact in facts if fact.topic != Venue.DefaultStayChanged.TOPIC]
         person_position, person = _numbered(snapshot.people, people, [fact.state["person"] for fact in people])
+        since, until = _times(people)
         arrived = _stays(snapshot, visits)
         position, venue, start, end = map(np.concatenate, zip(arrived, *altered, strict=True))
         changed_position, changed = _numbered(snapshot.venues, changes, [str(fact.stream) for fact in changes])
-        return Seen(person_position, person, position, venue, start, end, changed_position, changed)
+        return Seen(
+            person_position, person, since, until, position, venue, start, end, changed_position, changed
+        )  # fmt: skip
 
     def concerned(self, seen: Seen) -> Mapping[UUID, Sequence[int]]:
         """The cases, and the positions of the facts that concern each."""
@@ -134,7 +146,8 @@ class Watching:
         about = self._in_lists[seen.person] > 0
         near = self._until[seen.venue] > seen.start
         few = seen._replace(
-            person_position=seen.person_position[about], person=seen.person[about],
+            person_position=seen.person_position[about], person=seen.person[about], since=seen.since[about],
+            until=seen.until[about],
             visit_position=seen.visit_position[near], venue=seen.venue[near], start=seen.start[near],
             end=seen.end[near],
         )  # fmt: skip
@@ -183,21 +196,28 @@ class Watching:
     def _traced(self, question: Question, rules: str, as_of: int) -> tuple[TraceColumns, Dependence]:
         columns = self._columns.trace(question, as_of, evidence=True)
         snapshot = self._columns.snapshot
+        person, since, until = self._explorers(columns, question, as_of)
+        key, last_end, venues = _explored(snapshot, person, since, until, as_of)
         order = np.argsort(columns.person)
-        index = snapshot.people.number_of(question.person)
-        passing_on = columns.level < question.levels
-        person, since, until = columns.person[passing_on], columns.exposed_at[passing_on], FOREVER
-        ends = np.full(len(person), until, np.uint32)
-        if index is not None:
-            person, since, ends = (
-                np.append(column, np.uint32(value))
-                for column, value in (
-                    (person, index), (since, question.start), (ends, until if question.end is None else question.end),
-                )
-            )  # fmt: skip
-        key, last_end, venues = _explored(snapshot, person, since, ends, as_of)
-        contact, people = columns.person[order], distinct(np.concatenate([columns.person, person]))
-        return columns, Dependence(contact, _digests(columns, rules)[order], people, key, last_end, venues)
+        known = _with_margin(snapshot, person, since, until), _evidence_times(columns, snapshot)
+        people, first, last = _united(*map(np.concatenate, zip(*known, strict=True)))
+        return columns, Dependence(
+            columns.person[order], _digests(columns, rules)[order], people, first, last, key, last_end, venues
+        )
+
+    def _explorers(self, columns: TraceColumns, question: Question, as_of: int) -> tuple[Array, Array, Array]:
+        """Who pass on, since when and until when: the index person, and contacts of all but the last level."""
+        passing_on = np.flatnonzero(columns.level < question.levels)
+        person, since = columns.person[passing_on], columns.exposed_at[passing_on]
+        until = np.full(len(person), FOREVER, np.uint32)
+        confined = self._columns.confined(as_of)
+        for place in np.flatnonzero(confined.ever[person]).tolist():
+            until[place] = _stops(confined.of(int(person[place])), _last_exposed(columns, int(passing_on[place])))
+        index = self._columns.snapshot.people.number_of(question.person)
+        if index is None:
+            return person, since, until
+        end = int(FOREVER) if question.end is None else max(question.end, question.start)
+        return _and(person, index), _and(since, question.start), _and(until, end)
 
     def _keep(self, case: UUID, index_person: UUID, dependence: Dependence) -> None:
         self._make_room()
@@ -215,7 +235,9 @@ class Watching:
             number = self._columns.snapshot.people.number_of(person)
             if number is not None:
                 del self._never_seen[case]
-                self._cases[case] = self._cases[case]._replace(people=np.array([number], np.uint32))
+                self._cases[case] = self._cases[case]._replace(
+                    people=np.array([number], np.uint32), since=np.zeros(1, np.uint32), until=np.array([FOREVER]),
+                )  # fmt: skip
                 self._in_lists[number] += 1
 
     def _make_room(self) -> None:
@@ -237,6 +259,10 @@ class Watching:
         return tuple(map(np.concatenate, zip(*found, strict=True)))
 
 
+def _and(column: Array, value: int) -> Array:
+    return np.append(column, np.uint32(value))
+
+
 def _known(ids: Ids, text: str) -> int:
     number = ids.number_of(UUID(text))
     assert number is not None  # noqa: S101 # the graph has read the event
@@ -251,6 +277,22 @@ def _numbered(ids: Ids, facts: Sequence[Fact], texts: list[str]) -> tuple[Array,
     """The positions of the facts whose UUIDs have a number, and those."""
     number, known = ids.numbers(uuids(texts))
     return np.array([fact.position for fact in facts], np.int64)[known], number[known]
+
+
+def _times(facts: Sequence[Fact]) -> tuple[Array, Array]:
+    """From the earliest to the latest instant that each fact tells; a quarantine may matter at any time."""
+    since, until = np.zeros(len(facts), np.uint32), np.full(len(facts), FOREVER)
+    visits = [number for number, fact in enumerate(facts) if fact.topic not in _CONFINING]
+    told = [_told_times(facts[number].state) for number in visits]
+    since[visits] = instants([min(times) for times in told])
+    until[visits] = instants([max(times) for times in told])
+    return since, until
+
+
+def _told_times(state: Mapping[str, Any]) -> list[str]:
+    """As text, which sorts as they do."""
+    times = (state.get(name) for name in ("check_in", "check_out", "old_check_in", "old_check_out"))
+    return [time for time in times if time is not None]
 
 
 def _stays(snapshot: Snapshot, visits: Sequence[Fact]) -> tuple[Array, ...]:
@@ -275,6 +317,45 @@ def _explored(snapshot: Snapshot, person: Array, since: Array, until: Array, as_
     key, end, venue = map(np.concatenate, zip(*found, strict=True))
     order = np.argsort(key, kind="stable")
     return key[order], _latest_so_far(key[order] >> np.uint64(32), end[order]), distinct(venue)
+
+
+def _with_margin(snapshot: Snapshot, person: Array, since: Array, until: Array) -> tuple[Array, Array, Array]:
+    """A visit from before may last into that time, or be joined with one that does."""
+    longest = int(snapshot.default_stay.max(initial=0))
+    return person, minus(since, longest), until
+
+
+def _evidence_times(columns: TraceColumns, snapshot: Snapshot) -> tuple[Array, Array, Array]:
+    """When the stays of each contact were that are evidence."""
+    if not len(columns):
+        return columns.person, columns.exposed_at, columns.exposed_at
+    assert columns.evidence is not None  # noqa: S101 # it was asked for
+    start, end = columns.evidence.stays.spans(columns.evidence.columns.contact_stay)
+    first = _first_encounters(columns)[:-1]
+    return _with_margin(snapshot, columns.person, np.minimum.reduceat(start, first), np.maximum.reduceat(end, first))
+
+
+def _last_exposed(columns: TraceColumns, place: int) -> Seconds:
+    """When the last encounter of a contact began."""
+    assert columns.evidence is not None  # noqa: S101 # it was asked for
+    met = columns.evidence.columns
+    return int(met.start[met.contact == columns.person[place]].max())
+
+
+def _stops(confinements: Sequence[Confinement], exposed_at: Seconds) -> Seconds:
+    """When who was exposed then for the last time passes on no more."""
+    windows = open_windows([exposed_at], confinements, None)
+    return windows[0][1] if windows else exposed_at
+
+
+def _united(person: Array, since: Array, until: Array) -> tuple[Array, Array, Array]:
+    """Each person once, sorted, from the earliest to the latest time."""
+    order = np.argsort(person, kind="stable")
+    person, since, until = person[order], since[order], until[order]
+    first = np.flatnonzero(first_of_runs(person))
+    if not len(first):
+        return person, since, until
+    return person[first], np.minimum.reduceat(since, first), np.maximum.reduceat(until, first)
 
 
 def _latest_so_far(venue: Array, end: Array) -> Array:

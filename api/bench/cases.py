@@ -107,6 +107,7 @@ def _readiness(truyvet: Truyvet, number: int) -> dict[str, Any]:
     listed = time.perf_counter() - started
     found = truyvet.log.load(Exposures, exposures_stream(case.id))
     levels = [exposure.level for exposure in found.standing.values()] if found else []
+    _tell(f"{levels.count(1)} F1, {len(levels)} contacts: recorded after {recorded:.2f} s, listed after {listed:.2f} s")
     return {"case": case.id, "recorded": recorded, "listed": listed, "f1": levels.count(1), "contacts": len(levels)}
 
 

@@ -109,6 +109,11 @@ class VisitGraph:
             levels = tracer.levels(first, question.levels, evidence=evidence)
         return answer(position, now.people, now.venues, levels, tracer, evidence=evidence)
 
+    def confined(self, as_of: int) -> KnownConfinements:
+        """Who is in quarantine, as known at a position."""
+        now, position = self._at(as_of)
+        return self._confined(now.confinements, position, len(now.people))
+
     def _confined(self, confinements: Confinements, position: int, people: int) -> KnownConfinements:
         """The same as for the question before, where nothing about quarantines lies between."""
         known = self._known_confinements

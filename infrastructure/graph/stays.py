@@ -80,6 +80,17 @@ class Stays:
             for start, end, alone in zip(low.tolist(), high.tolist(), single.tolist(), strict=True)
         ]
 
+    def spans(self, stays: Array) -> tuple[Array, Array]:
+        """When each stay begins and ends; uint32."""
+        start = (self.column("key", stays) & np.uint64(2**32 - 1)).astype(np.uint32)
+        end = self.column("end", stays).astype(np.uint32)
+        order = np.argsort(self._resolved.last, kind="stable")
+        at, joined = find(self._resolved.last[order], stays)
+        if joined.any():
+            start = np.where(joined, self._resolved.start[order][at], start)
+            end = np.where(joined, self._resolved.end[order][at], end)
+        return start, end
+
     def digests(self, stays: Array) -> Array:
         """A number (uint64) for each stay that another one made of other visits hardly has."""
         order = np.argsort(self._resolved.last, kind="stable")

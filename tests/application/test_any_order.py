@@ -114,7 +114,7 @@ def _open_call(truyvet: Truyvet, person: UUID | None) -> Any:
     return call.stands
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(orders())
 def test_any_order_of_the_same_facts_ends_in_the_same(server: str, told: list[list[Fact | str]]) -> None:
     found = []

@@ -135,6 +135,27 @@ class TestACase:
         assert standing(outbreak, case.id) == traced(outbreak, case.id)
         assert len(standing(outbreak, case.id)) == 3
 
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda truyvet, case: truyvet.cases.amend(case, sampled=date(2021, 9, 20), onset=None),
+            lambda truyvet, case: truyvet.cases.isolate(case, at("10:30")),
+            lambda truyvet, case: truyvet.cases.withdraw(case),
+        ],
+        ids=["amended", "isolated", "withdrawn"],
+    )
+    def test_when_changed_amid_more_facts_than_are_traced_one_by_one_is_not_passed_over(
+        self, outbreak: Truyvet, change: Callable[[Truyvet, UUID], object]
+    ) -> None:
+        case = outbreak.cases.confirm("ref:ann", DATES)
+        outbreak.policies.catch_up()
+        for number in range(60):
+            visit(f"p{number} cafe 9-11")(outbreak)
+            if number == 20:
+                change(outbreak, case.id)
+        outbreak.policies.catch_up()
+        assert standing(outbreak, case.id) == traced(outbreak, case.id)
+
     def test_when_withdrawn_has_no_contacts(self, outbreak: Truyvet) -> None:
         case = outbreak.cases.confirm("ref:ann", DATES)
         outbreak.policies.catch_up()
@@ -281,7 +302,7 @@ def check(truyvet: Truyvet) -> None:
         assert standing(truyvet, case) == traced(truyvet, case)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(facts())
 def test_whatever_is_told_the_exposures_are_what_a_trace_finds(server: str, told: list[tuple[Any, ...]]) -> None:
     with province(server) as truyvet:
