@@ -18,6 +18,10 @@ MOST_STEPS: Final = 16
 """A case is traced at most so often for the facts of one batch, but for those of the case itself: beyond that, several
 share the last one's name."""
 
+_FEWEST_STEPS: Final = 2
+_FALLING_BEHIND: Final = 5_000
+"""Positions in one batch from which on a case is traced only so often, so that lists are up before all else."""
+
 _MOST_EVENTS: Final = 10_000
 """Appended at once: the ordering lock is held for the copy and the commit of these."""
 
@@ -133,7 +137,8 @@ class ExposurePolicy:
 
     def _follow(self, case_id: UUID, batch: _Batch) -> None:
         """Step by step, as each may lead to other people and places, of whom later facts then are."""
-        after, steps = self._position, MOST_STEPS
+        after = self._position
+        steps = MOST_STEPS if batch.until - after < _FALLING_BEHIND else _FEWEST_STEPS
         while positions := self._positions(case_id, batch, after):
             if len(positions) > 1 and self._comes_to_nothing(case_id, batch, after):
                 return

@@ -1,6 +1,6 @@
 """Quarantines: assigned, extended, moved, released."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID, uuid4
@@ -13,13 +13,16 @@ from application.sites import get_site
 from application.visits import REASON
 from domain.adherence import Coordinates, Metres, Spot
 from domain.errors import Conflict, Refused, Unknown
-from domain.quarantines import HOME, Quarantine, Whereabouts, parse_quarantine_id
+from domain.quarantines import HOME, Quarantine, Whereabouts, check_text, parse_quarantine_id
 from domain.sites import Site
 from domain.times import Seconds
 from domain.visits import CLOCK_TOLERANCE
 
 COORDINATES: Final = "coordinates"
 """The sealed field of where somebody is confined, or said to be."""
+
+PLACE: Final = "place"
+"""The sealed field of what is said of the place where somebody is confined: at home it is an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class Quarantines:
         existing = named or self._holder(key)
         if existing is not None:
             _refuse_another(existing, quarantine_id, person_id, since)
-            _refuse_other_details(existing, details)
+            self._refuse_other_details(existing, details)
             self._refuse_other_spot(existing, details)
             if until is not None or not details.basis.gives_length:
                 existing.take(until, self.now())
@@ -126,8 +129,8 @@ class Quarantines:
         kind = details.kind or (site.kind if site is not None else HOME if length.is_at_home else None)
         quarantine = Quarantine.assign(
             quarantine_stream(quarantine_id), quarantine_id, person, since, length.until,
-            kind=kind, place=details.place, site=details.site, grounds=length.grounds,
-            reason=self.people.seal_note(person, REASON, details.reason, draft),
+            kind=kind, place=self._sealed_place(person, details.place, draft), site=details.site,
+            grounds=length.grounds, reason=self.people.seal_note(person, REASON, details.reason, draft),
             coordinates=self._sealed(person, details.coordinates, draft), radius=details.radius,
         )  # fmt: skip
         if site is not None:
@@ -138,6 +141,20 @@ class Quarantines:
 
     def _sealed(self, person: UUID, coordinates: Coordinates | None, draft: Draft) -> str | None:
         return self.people.seal_note(person, COORDINATES, None if coordinates is None else str(coordinates), draft)
+
+    def _sealed_place(self, person: UUID, place: str | None, draft: Draft) -> str | None:
+        check_text(place)
+        return self.people.seal_note(person, PLACE, place, draft)
+
+    def _refuse_other_details(self, existing: Quarantine, details: Details) -> None:
+        """As far as any are given, and whatever became of the quarantine since."""
+        first = existing.first_whereabouts
+        (place,) = opened_places(self.people, [(existing.person, first)])
+        given = ((details.kind, first.kind), (details.place, place), (details.site, first.site))
+        if any(wanted not in (None, known) for wanted, known in given):
+            raise Conflict("the quarantine is already recorded with another kind, place or site")
+        if not details.basis.is_that_of(existing.grounds):
+            raise Conflict("the quarantine is already recorded with another origin or other rules")
 
     def _refuse_other_spot(self, existing: Quarantine, details: Details) -> None:
         first = existing.adherence.spots[0]
@@ -204,15 +221,16 @@ class Quarantines:
             raise Refused("the move lies in the future")
         left, moved_at = quarantine.site, max(now, quarantine.since) if at is None else at
         there = None if site is None else self._site(site, kind)
-        note = self.people.seal_note(quarantine.person, REASON, reason, Draft())
-        known = quarantine.known_spot(Whereabouts(kind, place, site), moved_at)
-        is_same = known is not None and self._are_of(quarantine.person, known, coordinates)
-        sealed = None if is_same else self._sealed(quarantine.person, coordinates, Draft())
+        known = self._known_spot(quarantine, Whereabouts(kind, place, site), moved_at)
+        if known is not None and self._are_of(quarantine.person, known, coordinates):
+            return self._save(quarantine, Draft(), by)
+        quarantine.move(
+            kind, moved_at, place=self._sealed_place(quarantine.person, place, Draft()), site=site,
+            reason=self.people.seal_note(quarantine.person, REASON, reason, Draft()),
+            coordinates=self._sealed(quarantine.person, coordinates, Draft()), radius=radius,
+        )  # fmt: skip
         sites: list[Site] = []
-        is_news = quarantine.move(
-            kind, moved_at, place=place, site=site, reason=note, coordinates=sealed, radius=radius
-        )
-        if is_news and left != site:
+        if left != site:
             if left is not None:
                 sites.append(get_site(self.log, left))
                 sites[0].free(quarantine_id, moved_at, now)
@@ -220,6 +238,13 @@ class Quarantines:
                 sites.append(there)
                 there.take(quarantine_id, moved_at, quarantine.until, now)
         return self._save(quarantine, Draft([*sites, quarantine]), by)
+
+    def _known_spot(self, quarantine: Quarantine, wanted: Whereabouts, at: Seconds) -> Spot | None:
+        """Where they are now, or were moved at that instant, if that is what is wanted, as anybody may say it."""
+        known = quarantine.known_at(at)
+        places = opened_places(self.people, [(quarantine.person, there) for there, _ in known])
+        told = [there._replace(place=place, sealed_place=None) for (there, _), place in zip(known, places, strict=True)]
+        return next((spot for there, (_, spot) in zip(told, known, strict=True) if there == wanted), None)
 
     def get(self, quarantine_id: str) -> Quarantine:
         """Raises Unknown."""
@@ -247,14 +272,13 @@ def _refuse_another(existing: Quarantine, quarantine_id: str | None, person: UUI
         raise Conflict("that quarantine_id belongs to another quarantine")
 
 
-def _refuse_other_details(existing: Quarantine, details: Details) -> None:
-    """As far as any are given, and whatever became of the quarantine since."""
-    first = existing.first_whereabouts
-    given = ((details.kind, first.kind), (details.place, first.place), (details.site, first.site))
-    if any(wanted not in (None, known) for wanted, known in given):
-        raise Conflict("the quarantine is already recorded with another kind, place or site")
-    if not details.basis.is_that_of(existing.grounds):
-        raise Conflict("the quarantine is already recorded with another origin or other rules")
+def opened_places(people: People, told: Iterable[tuple[UUID, Whereabouts]]) -> list[str | None]:
+    """What was said of the places of people; nothing of those who were forgotten, or for those who may not know it."""
+    asked = list(told)
+    opened = people.notes(Note(person, PLACE, there.sealed_place) for person, there in asked)
+    return [
+        there.place if there.sealed_place is None else place for (_, there), place in zip(asked, opened, strict=True)
+    ]
 
 
 def quarantine_stream(quarantine_id: str) -> UUID:

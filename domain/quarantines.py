@@ -75,11 +75,13 @@ class Grounds(NamedTuple):
 
 
 class Whereabouts(NamedTuple):
-    """``site`` is the id of one, ``place`` free text."""
+    """``site`` is the id of one. What else is said of the place may be an address: it comes sealed; ``place`` is what
+    was recorded in the clear before that."""
 
     kind: str | None
     place: str | None
     site: UUID | None
+    sealed_place: str | None = None
 
 
 class Quarantine(BaseAggregate[UUID]):
@@ -105,6 +107,7 @@ class Quarantine(BaseAggregate[UUID]):
         level: int | None = None
         rules: str | None = None
         vaccination: str | None = None
+        sealed_place: str | None = None
 
     class Extended(Event):
         """``until`` moved, later or earlier, or became open."""
@@ -130,7 +133,8 @@ class Quarantine(BaseAggregate[UUID]):
             quarantine._close(self.until)
 
     class Moved(Event):
-        """Confined elsewhere from ``happened_at`` on: all of where, as it is then; ``coordinates`` are sealed."""
+        """Confined elsewhere from ``happened_at`` on: all of where, as it is then; ``place`` and ``coordinates`` are
+        sealed."""
 
         TOPIC = "Quarantine.Moved"
         quarantine_id: str
@@ -145,7 +149,8 @@ class Quarantine(BaseAggregate[UUID]):
 
         def apply(self, quarantine: "Quarantine") -> None:
             at = from_datetime(self.timestamp)
-            quarantine._settle(at, self.kind, self.place, self.site, self.coordinates, self.radius_metres)
+            there = Whereabouts(self.kind, None, _uuid(self.site), self.place)
+            quarantine._settle(at, there, self.coordinates, self.radius_metres)
 
     class Withdrawn(Event):
         """It should never have been recorded, and confines nobody."""
@@ -237,6 +242,7 @@ class Quarantine(BaseAggregate[UUID]):
         level: int | None = None,
         rules: str | None = None,
         vaccination: str | None = None,
+        sealed_place: str | None = None,
     ) -> None:
         self.quarantine_id = quarantine_id
         self.person = UUID(person)
@@ -247,7 +253,7 @@ class Quarantine(BaseAggregate[UUID]):
         self.withdrawn = False
         self.completed: Seconds | None = None
         self.adherence = Adherence()
-        self._settle(self.since, kind, place, site, coordinates, radius_metres)
+        self._settle(self.since, Whereabouts(kind, place, _uuid(site), sealed_place), coordinates, radius_metres)
         self._close(until)
 
     @property
@@ -282,10 +288,12 @@ class Quarantine(BaseAggregate[UUID]):
         coordinates: str | None = None,
         radius: Metres | None = None,
     ) -> "Quarantine":
-        """``reason`` and ``coordinates`` come sealed. Raises Refused when ``until`` is not after ``since``."""
+        """``place``, ``reason`` and ``coordinates`` come sealed.
+
+        Raises Refused when ``until`` is not after ``since``.
+        """
         _check_order(since, until)
-        for text in (kind, place):
-            _check_text(text)
+        check_text(kind)
         check_radius(radius)
         return cls._create(
             cls.Assigned,
@@ -296,12 +304,13 @@ class Quarantine(BaseAggregate[UUID]):
             since=to_text(since),
             until=None if until is None else to_text(until),
             kind=kind,
-            place=place,
+            place=None,
             reason=reason,
             coordinates=coordinates,
             radius_metres=radius,
             site=None if site is None else str(site),
             **grounds._asdict(),
+            sealed_place=place,
         )
 
     @property
@@ -350,19 +359,15 @@ class Quarantine(BaseAggregate[UUID]):
         reason: str | None = None,
         coordinates: str | None = None,
         radius: Metres | None = None,
-    ) -> bool:
-        """True when that is another place than before, or the same with coordinates that were not known of it;
-        ``reason`` and ``coordinates`` come sealed.
+    ) -> None:
+        """Elsewhere than before: whether it is says who can open ``known_at``. ``place``, ``reason`` and
+        ``coordinates`` come sealed.
 
         Raises Refused for an instant outside the quarantine, or before it was moved last.
         """
-        there = Whereabouts(kind, place, site)
-        if coordinates is None and self.known_spot(there, at) is not None:
-            return False
         self._refuse_when_withdrawn()
         if kind not in KINDS:
             raise Malformed(f"people are moved to one of {', '.join(KINDS)}")
-        _check_text(place)
         check_radius(radius)
         if not self.confines_at(at):
             raise Refused("the move is of a time outside the quarantine")
@@ -372,14 +377,11 @@ class Quarantine(BaseAggregate[UUID]):
             self.Moved, timestamp=to_datetime(at), **self._names(), kind=kind, place=place,
             site=None if site is None else str(site), coordinates=coordinates, radius_metres=radius, reason=reason,
         )  # fmt: skip
-        return True
 
-    def known_spot(self, there: Whereabouts, at: Seconds) -> Spot | None:
-        """Where they are now, or were moved at that instant, if that is there."""
-        if there == self.whereabouts:
-            return self.adherence.spots[-1]
-        known = zip(self.moves, self.adherence.spots, strict=True)
-        return next((spot for move, spot in known if move == (at, there)), None)
+    def known_at(self, at: Seconds) -> list[tuple[Whereabouts, Spot]]:
+        """Where they are now, and after it where they were moved to at that instant."""
+        known = [(there, spot) for (_, there), spot in zip(self.moves, self.adherence.spots, strict=True)]
+        return [known[-1], *(move for move in known if move[1].since == at)]
 
     def withdraw(self, reason: str | None, happened: Seconds) -> bool:
         """True when it stood until now; ``reason`` comes sealed."""
@@ -478,13 +480,9 @@ class Quarantine(BaseAggregate[UUID]):
     def _names(self) -> dict[str, str]:
         return {"quarantine_id": self.quarantine_id, "person": str(self.person), "since": to_text(self.since)}
 
-    def _settle(
-        self, at: Seconds, kind: str | None, place: str | None, site: str | None, coordinates: str | None,
-        radius: Metres | None,
-    ) -> None:  # fmt: skip
-        there = Whereabouts(kind, place, None if site is None else UUID(site))
+    def _settle(self, at: Seconds, there: Whereabouts, coordinates: str | None, radius: Metres | None) -> None:
         self.moves.append((at, there))
-        self.kind, self.place, self.site = there
+        self.kind, self.site = there.kind, there.site
         self.adherence.spots.append(Spot(at, self.site, coordinates, radius or DEFAULT_RADIUS))
 
     def _close(self, until: str | None) -> None:
@@ -497,6 +495,11 @@ def _check_order(since: Seconds, until: Seconds | None) -> None:
         raise Refused("a quarantine ends after it begins")
 
 
-def _check_text(text: str | None) -> None:
+def check_text(text: str | None) -> None:
+    """Raises Refused."""
     if text is not None and not (0 < len(text) <= 200 and text.isprintable()):
         raise Refused("the kind and place of a quarantine have 1 to 200 printable characters")
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return None if text is None else UUID(text)

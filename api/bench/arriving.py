@@ -18,7 +18,7 @@ from infrastructure.settings import Settings
 ARRIVING: Final = 5_000
 """Visits a second."""
 SECONDS: Final = 30
-LATE_SHARE: Final = 0.02
+LATE_SHARE: Final = 0.002
 """Of which so many are from the four days before."""
 NOW: Final = START + DAYS * 86_400
 _DAY: Final = 86_400

@@ -117,7 +117,7 @@ def _await(reached: Any) -> None:
 
 
 def _late_facts(truyvet: Truyvet, settings: Settings, made: Visits) -> dict[str, Any]:
-    """1,000 open cases, whose F1 are in quarantine, while visits arrive; 2 % of them from the four days before."""
+    """1,000 open cases, whose F1 are in quarantine, while visits arrive, some of them late."""
     _open_cases(truyvet, made)
     begun = truyvet.log.head()
     _tell("cases are open")

@@ -60,8 +60,12 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in schema.items() if name != "anyOf"} | choices[0]
 
 
+_written: Final[dict[str, Any]] = {}
+"""Once for the process, as it takes half a second: every application here has the same routes."""
+
+
 def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
+    if not _written:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         document["components"]["schemas"]["Problem"] = SCHEMA
         document["components"]["securitySchemes"] = {"access key": {"type": "http", "scheme": "bearer"}}
@@ -70,5 +74,5 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
                 _say_who_may(f"{method.upper()} {path}", operation)
                 for parameter in operation.get("parameters", []):
                     parameter["schema"] = _without_null(parameter["schema"])
-        app.openapi_schema = document
-    return app.openapi_schema
+        _written.update(document)
+    return _written

@@ -43,7 +43,7 @@ from api.http.words import (
     Text,
     Vaccination,
 )
-from application.quarantines import quarantine_stream
+from application.quarantines import opened_places, quarantine_stream
 from domain.adherence import Coordinates as Place
 from domain.errors import Unknown
 from domain.quarantines import Grounds, Quarantine
@@ -111,7 +111,8 @@ class Release(Body):
 
 class QuarantineAnswer(Answer):
     """`until` is null while it is open, `completed` says that it came; `rules` gave it, where they are named, and
-    `monitored_until` with it. `breaches` are those that stand."""
+    `monitored_until` with it. `breaches` are those that stand. `place` is null to those who may not know who it is, and
+    when the person was forgotten."""
 
     quarantine_id: str
     person: str
@@ -215,40 +216,50 @@ def _shown(truyvet: Truyvet, quarantine_id: str, position: int) -> QuarantineAns
     quarantine = truyvet.log.load(Quarantine, quarantine_stream(quarantine_id), position)
     if quarantine is None:
         raise Unknown("there is no quarantine with that id")
-    return _of_stream(quarantine, truyvet.people.identities([quarantine.person])[quarantine.person], position)
+    person = truyvet.people.identities([quarantine.person])[quarantine.person]
+    (place,) = opened_places(truyvet.people, [(quarantine.person, quarantine.whereabouts)])
+    return _of_stream(quarantine, person, place, position)
 
 
 def _listed(truyvet: Truyvet, rows: Sequence[QuarantineRow]) -> list[dict[str, Any]]:
     people = truyvet.people.identities({row.person_id for row in rows})
-    return [_of_row(row, people[row.person_id]).model_dump(mode="json") for row in rows]
+    places = opened_places(truyvet.people, [(row.person_id, row.whereabouts) for row in rows])
+    return [
+        _of_row(row, people[row.person_id], place).model_dump(mode="json")
+        for row, place in zip(rows, places, strict=True)
+    ]
 
 
 def _listed_then(truyvet: Truyvet, rows: Sequence[QuarantineRow], position: int) -> list[dict[str, Any]]:
     found = truyvet.log.load_many(Quarantine, [row.stream for row in rows], position)
     people = truyvet.people.identities({row.person_id for row in rows})
-    return [_of_stream(found[row.stream], people[row.person_id], row.position).model_dump(mode="json") for row in rows]
+    places = opened_places(truyvet.people, [(row.person_id, found[row.stream].whereabouts) for row in rows])
+    return [
+        _of_stream(found[row.stream], people[row.person_id], place, row.position).model_dump(mode="json")
+        for row, place in zip(rows, places, strict=True)
+    ]
 
 
-def _of_stream(quarantine: Quarantine, person: str, position: int) -> QuarantineAnswer:
+def _of_stream(quarantine: Quarantine, person: str, place: str | None, position: int) -> QuarantineAnswer:
     return _answer(
-        quarantine, person=person, person_id=quarantine.person, since=quarantine.since, until=quarantine.until,
-        site_id=quarantine.site, grounds=quarantine.grounds, completed=quarantine.is_completed,
+        quarantine, person=person, person_id=quarantine.person, place=place, since=quarantine.since,
+        until=quarantine.until, grounds=quarantine.grounds, completed=quarantine.is_completed,
         breaches=len(quarantine.adherence.standing), position=position,
     )  # fmt: skip
 
 
-def _of_row(row: QuarantineRow, person: str) -> QuarantineAnswer:
+def _of_row(row: QuarantineRow, person: str, place: str | None) -> QuarantineAnswer:
     return _answer(
-        row, person=person, person_id=row.person_id, since=from_datetime(row.since),
-        until=None if row.until is None else from_datetime(row.until), site_id=row.site_id,
+        row, person=person, person_id=row.person_id, place=place, since=from_datetime(row.since),
+        until=None if row.until is None else from_datetime(row.until),
         grounds=Grounds(row.origin, row.origin_id, row.level, row.rules, row.vaccination), completed=row.completed,
         breaches=row.breaches, position=row.position,
     )  # fmt: skip
 
 
 def _answer(
-    quarantine: Quarantine | QuarantineRow, *, person: str, person_id: UUID, since: Seconds, until: Seconds | None,
-    site_id: UUID | None, grounds: Grounds, completed: bool, breaches: int, position: int,
+    quarantine: Quarantine | QuarantineRow, *, person: str, person_id: UUID, place: str | None, since: Seconds,
+    until: Seconds | None, grounds: Grounds, completed: bool, breaches: int, position: int,
 ) -> QuarantineAnswer:  # fmt: skip
     return QuarantineAnswer.model_validate(
         {
@@ -258,8 +269,8 @@ def _answer(
             "from": to_text(since),
             "until": _text(until),
             "kind": quarantine.kind,
-            "place": quarantine.place,
-            "site_id": site_id,
+            "place": place,
+            "site_id": quarantine.whereabouts.site,
             **grounds._asdict(),
             "monitored_until": _text(grounds.monitored_until(until)),
             "withdrawn": quarantine.withdrawn,

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from application.adherence import Confined
-from domain.quarantines import Quarantine
+from domain.quarantines import Quarantine, Whereabouts
 from domain.times import Seconds, to_datetime
 from infrastructure.registers.register import Change, Origin, Register, moment, plain
 
@@ -23,7 +23,7 @@ QuarantineEvent: TypeAlias = (
 @dataclass(frozen=True, slots=True)
 class QuarantineRow:
     """``position`` is that of the assignment; ``released`` when ``until`` is that of a release, ``completed`` when it
-    has come; ``breaches`` are those that stand."""
+    has come; ``breaches`` are those that stand; ``place`` as in Whereabouts."""
 
     stream: UUID
     quarantine_id: str
@@ -32,6 +32,7 @@ class QuarantineRow:
     until: datetime | None
     kind: str | None
     place: str | None
+    sealed_place: str | None
     site_id: UUID | None
     origin: str | None
     origin_id: str | None
@@ -44,11 +45,15 @@ class QuarantineRow:
     position: int
     breaches: int
 
+    @property
+    def whereabouts(self) -> Whereabouts:
+        return Whereabouts(self.kind, self.place, self.site_id, self.sealed_place)
+
 
 PAGE: Final = """
 -- Quarantines in the order of their assignment.
-SELECT stream, quarantine_id, person_id, since, until, kind, place, site_id, origin, origin_id, level, rules,
-    vaccination, released, withdrawn, completed, position,
+SELECT stream, quarantine_id, person_id, since, until, kind, place, sealed_place, site_id, origin, origin_id, level,
+    rules, vaccination, released, withdrawn, completed, position,
     (SELECT count(*) FROM breaches WHERE breaches.stream = quarantines.stream AND dismissed IS NULL) AS breaches
 FROM quarantines
 WHERE position > %(after)s AND (%(until)s::bigint IS NULL OR position <= %(until)s) ORDER BY position LIMIT %(limit)s
@@ -56,8 +61,8 @@ WHERE position > %(after)s AND (%(until)s::bigint IS NULL OR position <= %(until
 
 GET: Final = """
 -- One quarantine, by the id that answers give.
-SELECT stream, quarantine_id, person_id, since, until, kind, place, site_id, origin, origin_id, level, rules,
-    vaccination, released, withdrawn, completed, position,
+SELECT stream, quarantine_id, person_id, since, until, kind, place, sealed_place, site_id, origin, origin_id, level,
+    rules, vaccination, released, withdrawn, completed, position,
     (SELECT count(*) FROM breaches WHERE breaches.stream = quarantines.stream AND dismissed IS NULL) AS breaches
 FROM quarantines
 WHERE quarantine_id = %(id)s
@@ -65,8 +70,8 @@ WHERE quarantine_id = %(id)s
 
 OF_PERSON: Final = """
 -- The quarantines of one person, first assigned first.
-SELECT stream, quarantine_id, person_id, since, until, kind, place, site_id, origin, origin_id, level, rules,
-    vaccination, released, withdrawn, completed, position,
+SELECT stream, quarantine_id, person_id, since, until, kind, place, sealed_place, site_id, origin, origin_id, level,
+    rules, vaccination, released, withdrawn, completed, position,
     (SELECT count(*) FROM breaches WHERE breaches.stream = quarantines.stream AND dismissed IS NULL) AS breaches
 FROM quarantines
 WHERE person_id = %(person_id)s ORDER BY position
@@ -74,15 +79,16 @@ WHERE person_id = %(person_id)s ORDER BY position
 
 ASSIGN: Final = """
 -- A quarantine is assigned.
-INSERT INTO quarantines (stream, quarantine_id, person_id, since, until, kind, place, site_id, origin, origin_id,
-    level, rules, vaccination, position)
-VALUES (%(stream)s, %(quarantine_id)s, %(person_id)s, %(since)s, %(until)s, %(kind)s, %(place)s, %(site_id)s,
-    %(origin)s, %(origin_id)s, %(level)s, %(rules)s, %(vaccination)s, %(position)s)
+INSERT INTO quarantines (stream, quarantine_id, person_id, since, until, kind, place, sealed_place, site_id, origin,
+    origin_id, level, rules, vaccination, position)
+VALUES (%(stream)s, %(quarantine_id)s, %(person_id)s, %(since)s, %(until)s, %(kind)s, %(place)s, %(sealed_place)s,
+    %(site_id)s, %(origin)s, %(origin_id)s, %(level)s, %(rules)s, %(vaccination)s, %(position)s)
 """
 
 MOVE: Final = """
 -- Somebody is confined elsewhere from now on.
-UPDATE quarantines SET kind = %(kind)s, place = %(place)s, site_id = %(site_id)s WHERE stream = %(stream)s
+UPDATE quarantines SET kind = %(kind)s, place = NULL, sealed_place = %(sealed_place)s, site_id = %(site_id)s
+WHERE stream = %(stream)s
 """
 
 TAKEN: Final = """
@@ -144,9 +150,9 @@ class QuarantineRegister(Register[QuarantineEvent, QuarantineRow]):
                 values = {
                     "quarantine_id": event.quarantine_id, "person_id": UUID(event.person),
                     "since": moment(event.since), "until": moment(event.until),
-                    "kind": plain(event.kind), "place": plain(event.place), "site_id": event.site,
-                    "origin": event.origin, "origin_id": event.origin_id, "level": event.level, "rules": event.rules,
-                    "vaccination": event.vaccination, "position": origin.position,
+                    "kind": plain(event.kind), "place": plain(event.place), "sealed_place": event.sealed_place,
+                    "site_id": event.site, "origin": event.origin, "origin_id": event.origin_id, "level": event.level,
+                    "rules": event.rules, "vaccination": event.vaccination, "position": origin.position,
                 }  # fmt: skip
                 return Change(ASSIGN, stream | values)
             case Quarantine.Extended():
@@ -154,10 +160,7 @@ class QuarantineRegister(Register[QuarantineEvent, QuarantineRow]):
             case Quarantine.Released():
                 return Change(CLOSE, stream | {"until": moment(event.until), "released": True})
             case Quarantine.Moved():
-                return Change(
-                    MOVE,
-                    {**stream, "kind": event.kind, "place": plain(event.place), "site_id": event.site},
-                )
+                return Change(MOVE, stream | {"kind": event.kind, "sealed_place": event.place, "site_id": event.site})
             case Quarantine.Withdrawn():
                 return Change(WITHDRAW, stream)
             case Quarantine.Completed():

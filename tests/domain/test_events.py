@@ -63,7 +63,7 @@ STORED = {
     "Quarantine.Extended": f'{QUARANTINE},"until":"2021-09-13T02:00:00Z"',
     "Quarantine.Released": f'{QUARANTINE},"until":"2021-09-10T02:00:00Z","reason":null',
     "Quarantine.Withdrawn": f'{QUARANTINE},"reason":null',
-    "Quarantine.Moved": f'{QUARANTINE},"kind":"facility","place":"B 12","site":"{VENUE}","coordinates":null,'
+    "Quarantine.Moved": f'{QUARANTINE},"kind":"facility","place":"c2VhbGVk","site":"{VENUE}","coordinates":null,'
     '"radius_metres":null,"reason":"c2VhbGVk"',
     "Site.Registered": '"name":"KTX B","kind":"facility","commune":"14995","capacity":120,'
     f'"venue":"{VENUE}","latitude":20.25,"longitude":104.75',
@@ -122,7 +122,7 @@ LATER = {
     "Case.Confirmed": '"levels":3',
     "AccessKey.Created": '"valid_from":"2021-08-31T02:00:00Z"',
     "Quarantine.Assigned": f'"coordinates":"c2VhbGVk","radius_metres":50,"site":"{VENUE}","origin":"exposure",'
-    f'"origin_id":"{STREAM}","level":1,"rules":"vn-10696","vaccination":"full"',
+    f'"origin_id":"{STREAM}","level":1,"rules":"vn-10696","vaccination":"full","sealed_place":"c2VhbGVk"',
 }
 """The same with the fields that came later: an example of each event that has such."""
 

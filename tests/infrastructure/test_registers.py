@@ -11,6 +11,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from api.app import Truyvet
+from application.quarantines import opened_places
 from domain.access_keys import AccessKey
 from domain.cases import Case
 from domain.declarations import Declaration
@@ -149,7 +150,8 @@ def test_a_quarantine_is_in_the_register_with_its_end(truyvet: Truyvet, register
     registers.catch_up()
     row = registers.quarantines.get("q1")
     assert row is not None
-    assert (row.since, row.until, row.kind, row.place) == (to_datetime(NINE), None, "home", "12 Lê Lợi")
+    assert (row.since, row.until, row.kind, row.place) == (to_datetime(NINE), None, "home", None)
+    assert opened_places(truyvet.people, [(row.person_id, row.whereabouts)]) == ["12 Lê Lợi"]
     assert row.position == recorded.position
     truyvet.quarantines.release("q1", TEN)
     registers.catch_up()

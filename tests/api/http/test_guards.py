@@ -170,7 +170,8 @@ def test_a_guard_s_key_reads_nothing_but_the_open_visits_of_its_venue(api: Api, 
     names = {
         "venue_id": "gate", "visit_id": visit["visit_id"], "person_id": person, "key_id": str(manager.key.id),
         "case_id": api.case("secret")["case_id"], "quarantine_id": "q", "import_id": str(UUID(int=7)), "serial": "1",
-        "guard_id": guard["guard_id"],
+        "guard_id": guard["guard_id"], **dict.fromkeys(("call_id", "declaration_id", "escalation_id", "site_id"), "q"),
+        "alert_id": "1",
     }  # fmt: skip
     bodies = {
         "POST /v1/check-ins": {"venue": "gate", "person": "ref:new", "at": to_text(now - 60)},

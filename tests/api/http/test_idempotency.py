@@ -172,4 +172,5 @@ def test_every_write_documents_the_header(api: Api) -> None:
         and "Idempotency-Key" not in [p["name"].title() for p in operation.get("parameters", ())]
     }
     reading = {"/v1/traces", "/v1/qr-codes/reading"}
-    assert without == reading | {"/v1/imports/visits", "/v1/imports/quarantines"}  # a file is its own key
+    files = {f"/v1/imports/{kind}" for kind in ("visits", "quarantines", "dispositions")}
+    assert without == reading | files, "a file is its own key"

@@ -154,6 +154,7 @@ def test_ready_says_the_positions_and_503_while_the_log_or_a_view_fails(
         "status": "ready", "position": FIRST, "projections": [
             {"name": "visit graph", "position": FIRST, "error": None},
             {"name": "registers", "position": FIRST, "error": None},
+            {"name": "policies", "position": 0, "error": None},
         ],
     }  # fmt: skip
     monkeypatch.setattr(health, "ERROR_SECONDS", 0.2)

@@ -85,7 +85,7 @@ def test_a_stream_is_read_in_pieces(api: Api, five: list[str], monkeypatch: pyte
     assert [json.loads(line)["code"] for line in api.get("venues", accept=NDJSON).text.splitlines()] == five
 
 
-@pytest.mark.parametrize("name", ["venues", "cases", "imports"])
+@pytest.mark.parametrize("name", ["venues", "imports"])
 def test_a_register_knows_only_now_and_is_asked_strictly(api: Api, name: str) -> None:
     assert api.get(name).json() == {"items": [], "next": None, "position": FIRST - 1}
     for query in ({"as_of": 0}, {"limit": 0}, {"after": 1}, {"cursor": "e30"}):

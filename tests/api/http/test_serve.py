@@ -64,7 +64,7 @@ def test_it_serves_until_told_to_end_even_while_the_log_is_followed(serving: Ser
         "cafe"
     ]
     views = client.get("/v1/health/ready").json()["projections"]
-    assert [(view["name"], view["error"]) for view in views] == [("visit graph", None), ("registers", None)]
+    assert {view["name"]: view["error"] for view in views} == {"visit graph": None, "registers": None, "policies": None}
     with client.stream("GET", "/v1/events", headers={"Accept": "text/event-stream"}) as live:
         lines = live.iter_lines()
         assert next(line for line in lines if line.startswith("id:")) == "id: 1"  # the admin key

@@ -301,7 +301,8 @@ def test_no_route_tells_who_was_at_a_market(town: Api, role: str) -> None:
     names = {
         "venue_id": "cho", "visit_id": first["visit_id"], "person_id": str(UUID(int=7)), "case_id": str(UUID(int=7)),
         "quarantine_id": "q", "import_id": str(UUID(int=7)), "key_id": str(door.key.id), "serial": "1",
-        "guard_id": str(UUID(int=7)),
+        "guard_id": str(UUID(int=7)), "alert_id": "1",
+        **dict.fromkeys(("call_id", "declaration_id", "escalation_id", "site_id"), str(UUID(int=7))),
     }  # fmt: skip
     bodies: dict[str, dict[str, Any]] = {
         "POST /v1/check-ins": {"venue": "cho", "personal_qr": CARD, "at": at("08:00")},
