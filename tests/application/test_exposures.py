@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.app import Truyvet
-from application.exposures import exposures_stream
+from application.exposures import MOST_STEPS, exposures_stream
 from domain.cases import Case
 from domain.contacts import Encounter
 from domain.errors import TruyvetError
@@ -303,9 +304,12 @@ def check(truyvet: Truyvet) -> None:
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(facts())
-def test_whatever_is_told_the_exposures_are_what_a_trace_finds(server: str, told: list[tuple[Any, ...]]) -> None:
-    with province(server) as truyvet:
+@given(facts(), st.sampled_from([2, MOST_STEPS]))
+def test_whatever_is_told_the_exposures_are_what_a_trace_finds(
+    server: str, told: list[tuple[Any, ...]], steps: int
+) -> None:
+    """Also when a case is traced less often than facts concern it."""
+    with patch("application.exposures.MOST_STEPS", steps), province(server) as truyvet:
         truyvet.cases.confirm("ref:ann", DATES, case_id=CASES["ann"])
         for fact in told:
             tell(truyvet, fact)
