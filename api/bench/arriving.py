@@ -18,8 +18,10 @@ from infrastructure.settings import Settings
 ARRIVING: Final = 5_000
 """Visits a second."""
 SECONDS: Final = 30
-LATE_SHARE: Final = 0.002
-"""Of which so many are from the four days before."""
+LATE_SHARE: Final = 0.0005
+"""Of which so many are from the four days before, of people and venues of the outbreak; the others are elsewhere."""
+ELSEWHERE: Final = 2_000_000
+"""People; a venue for twenty."""
 NOW: Final = START + DAYS * 86_400
 _DAY: Final = 86_400
 
@@ -32,7 +34,7 @@ def arrive(data_dir: Path, count: int) -> None:
         for second in range(SECONDS):
             is_late = rng.random(ARRIVING) < LATE_SHARE
             late += int(is_late.sum())
-            truyvet.imports.visits(BytesIO(_arrivals(made, rng, second, is_late)), by=LOCAL)
+            truyvet.imports.visits(BytesIO(_arrivals(made, rng, second, is_late)), register_venues=True, by=LOCAL)
             time.sleep(max(started + second + 1 - time.perf_counter(), 0))
         took = time.perf_counter() - started
     line = {"visits": SECONDS * ARRIVING, "late": late, "per_second": round(SECONDS * ARRIVING / took)}
@@ -41,11 +43,13 @@ def arrive(data_dir: Path, count: int) -> None:
 
 def _arrivals(made: Visits, rng: Any, second: int, is_late: Any) -> bytes:
     people, venues = rng.integers(0, made.people, ARRIVING), made.venue[rng.integers(0, len(made), ARRIVING)]
-    check_in = np.where(is_late, NOW - rng.integers(0, 4 * _DAY, ARRIVING), NOW + 60 * second)
-    lines = (
-        f"{person_name(person)},v{venue},{to_text(start)},\n"
-        for person, venue, start in zip(people.tolist(), venues.tolist(), check_in.tolist(), strict=True)
-    )
+    others, places = rng.integers(0, ELSEWHERE, ARRIVING), rng.integers(0, ELSEWHERE // 20, ARRIVING)
+    check_in = NOW - rng.integers(0, 4 * _DAY, ARRIVING)
+    lines = [
+        f"{person_name(people[n])},v{venues[n]},{to_text(int(check_in[n]))},\n" if is_late[n]
+        else f"ref:elsewhere:{others[n]},w{places[n]},{to_text(NOW + 60 * second)},\n"
+        for n in range(ARRIVING)
+    ]  # fmt: skip
     return b"person,venue,check_in,check_out\n" + "".join(lines).encode()
 
 
