@@ -19,7 +19,6 @@ BY_HAND: Final = "by_hand"
 VISIT_RETRACTED: Final = "visit_retracted"
 NOT_ELSEWHERE: Final = "not_elsewhere"
 NOT_CONFINED: Final = "not_confined"
-DISMISSALS: Final = (BY_HAND, VISIT_RETRACTED, NOT_ELSEWHERE, NOT_CONFINED)
 """Why a breach is none: somebody says so, or the visit or the quarantine has changed since and shows none now."""
 
 DEFAULT_RADIUS: Final[Metres] = 100

@@ -96,10 +96,6 @@ class Outbox:
             return rows.execute(PAGE.encode(), values).fetchall()
 
 
-class _NotTaken(Exception):
-    """Answered, but not with 2xx."""
-
-
 class Deliveries:
     """Posts what is in the outbox to ``url``; without one, it all waits."""
 
