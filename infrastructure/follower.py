@@ -1,10 +1,12 @@
-"""The visit graph of this process, kept up with the log: at once when asked, or by a supervised thread."""
+"""The visit graph of this process, kept up with the log: at once when asked, or by a supervised thread.
 
-import gc
-import shutil
+Its columns are saved when much is new, by one process at a time. Then every process goes on from what was saved: mapped
+from files, it is the same memory in all of them. Both are done aside, while the graph is kept up.
+"""
+
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from uuid import UUID
 
@@ -14,11 +16,13 @@ from domain.errors import TimedOut
 from domain.quality import Arrival, Elsewhere
 from domain.times import Seconds
 from infrastructure.following import Following, Status
-from infrastructure.graph import TraceColumns, VisitGraph, VisitRow
+from infrastructure.graph import TraceColumns, VisitGraph, VisitRow, saved
 from infrastructure.log import EventLog
+from infrastructure.replaying import project_next, replayed
 
-_BATCH = 50_000
-_SAVE_AFTER = 100_000  # events since the last save
+_MUCH = 100_000
+_MUCH_OF_ALL = 40
+"""So many events are much that is new, or one for so many that are saved, when that is more."""
 
 
 class GraphFollower:
@@ -31,7 +35,9 @@ class GraphFollower:
         self._graph = VisitGraph.load(directory, self._log_id) or VisitGraph(self._log_id)
         if self._graph.position > log.head():
             self._graph = VisitGraph(self._log_id)
-        self._saved = self._graph.position
+        self._shared = self._graph.position
+        self._sharing: Future[None] | None = None
+        self._aside = ThreadPoolExecutor(1, "visit graph, saved")
         self._moved = threading.Condition()
         self._projecting = threading.Lock()
         self._following = Following("visit graph", log.database, lambda _: self.catch_up(), revive)
@@ -50,6 +56,9 @@ class GraphFollower:
 
     def trace(self, question: Question, as_of: int | None = None, *, evidence: bool = False) -> TraceColumns:
         return self._graph.trace(question, as_of, evidence=evidence)
+
+    def trace_many(self, questions: Sequence[Question], as_of: int | None = None) -> Iterable[TraceColumns]:
+        return self._graph.trace_many(questions, as_of)
 
     def overlaps(
         self, venue: UUID, start: Seconds, end: Seconds, person: UUID | None = None,
@@ -86,7 +95,7 @@ class GraphFollower:
         head = self.log.head()
         while self.position < head:
             self._project_batch(head)
-        self._save_when_due()
+        self._share_when_much_is_new()
         return self.position
 
     def wait_for(self, position: int, seconds: float) -> None:
@@ -99,17 +108,20 @@ class GraphFollower:
         self._following.start()
 
     def stop(self) -> None:
+        """Waits until what is being saved is whole."""
         self._following.stop()
+        wait([self._sharing] if self._sharing else [])
 
     def rebuild(self) -> str:
         """Forget the saved columns and replay the log; the checksum. Questions get the old graph until it is done."""
         graph = replayed(self.log, self._log_id, self.log.head())
-        with self._projecting:
-            while graph.position < self.position:
-                project_next(graph, self.log, self.position)
-            shutil.rmtree(self.directory, ignore_errors=True)
+        with saved.alone(self.directory, wait=True):
+            with self._projecting:
+                while graph.position < self.position:
+                    project_next(graph, self.log, self.position)
+                self._graph, self._shared = graph, graph.position
+            saved.forget(self.directory)
             graph.save(self.directory)
-            self._graph, self._saved = graph, graph.position
         return graph.checksum()
 
     def _project_batch(self, head: int) -> None:
@@ -118,34 +130,37 @@ class GraphFollower:
         with self._moved:
             self._moved.notify_all()
 
-    def _save_when_due(self) -> None:
-        if self.position - self._saved >= _SAVE_AFTER:
-            self._graph.save(self.directory)
-            self._saved = self.position
+    def _share_when_much_is_new(self) -> None:
+        """Aside. Raises what went wrong the last time."""
+        if self._sharing is not None and not self._sharing.done():
+            return
+        before, self._sharing = self._sharing, None
+        if before is not None:
+            before.result()
+        if self._is_much_new_since(self._shared):
+            self._sharing = self._aside.submit(self._share)
 
+    def _is_much_new_since(self, position: int) -> bool:
+        return self.position - position >= max(_MUCH, position // _MUCH_OF_ALL)
 
-def replayed(log: EventLog, log_id: str, until: int) -> VisitGraph:
-    """The graph as the events up to ``until`` make it. Raises Malformed, naming one that cannot be read."""
-    graph = VisitGraph(log_id)
-    while graph.position < until:
-        project_next(graph, log, until)
-    return graph
+    def _share(self) -> None:
+        with saved.alone(self.directory) as nobody_else_saves:
+            if nobody_else_saves and self._is_much_new_since(saved.saved_position(self.directory, self._log_id)):
+                with saved.scratch(self.directory) as room:
+                    self._graph.tidy(room)
+                    self._graph.save(self.directory)
+        self._take_up()
 
-
-def project_next(graph: VisitGraph, log: EventLog, until: int) -> None:
-    """One batch, also when the log has a gap there: ``verify`` finds gaps, a follower must not stop at one."""
-    reached = min(graph.position + _BATCH, until)
-    with _without_collecting():
-        graph.project(log.batch(graph.position, reached - graph.position), reached)
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """A batch is hundreds of thousands of objects without a circle: looking for circles takes as long as reading it."""
-    was_collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_collecting:
-            gc.enable()
+    def _take_up(self) -> None:
+        """What was saved since, by whomever; a graph that a rebuild replaces meanwhile does so for nobody."""
+        own, graph = self._graph, VisitGraph.load(self.directory, self._log_id, after=self._shared)
+        if graph is None:
+            return
+        shared = graph.position
+        while graph.position < own.position:
+            project_next(graph, self.log, own.position)
+        with self._projecting:
+            while graph.position < own.position:
+                project_next(graph, self.log, own.position)
+            own.take_up(graph.snapshot)
+            self._shared = shared

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 import numpy as np
@@ -10,7 +11,7 @@ from domain.contacts import Contact, Encounter, Overlap, Trace
 from infrastructure.graph.arrays import Array
 from infrastructure.graph.ids import Ids
 from infrastructure.graph.stays import Stays
-from infrastructure.graph.trace import Encounters, Level, Tracer
+from infrastructure.graph.trace import Encounters, Level, places
 
 _AT_ONCE = 4096
 
@@ -60,6 +61,13 @@ class TraceColumns:
             )
         ]
 
+    def encounters_of(self, low: int, high: int) -> list[Encounter]:
+        """The encounters of the contacts from ``low`` up to, not including, ``high``. Needs ``evidence``."""
+        if self.evidence is None:
+            raise ValueError("the trace was asked for without evidence")
+        first, last = (int(self.encounters[:place].sum()) for place in (low, high))
+        return self.evidence.encounters(first, last, self.people, self.venues)
+
     def met(self) -> Iterator[Encounter]:
         """The encounters, by contact in this order and then by start; visits by position. Needs ``evidence``."""
         if self.evidence is None:
@@ -96,39 +104,45 @@ class EvidenceColumns:
 
 
 def answer(
-    position: int, people: Ids, venues: Ids, levels: list[Level], tracer: Tracer, *, evidence: bool
+    position: int, people: Ids, venues: Ids, levels: list[Level], stays: Stays, *, evidence: bool
 ) -> TraceColumns:
-    """The levels that ``tracer`` found, in their order."""
-    orders = [
-        np.argsort(level.exposed_at.astype(np.uint64) << np.uint64(32) | people.rank[level.person]) for level in levels
-    ]
-    ordered = [
-        (level.person[order], np.full(len(order), number), level.exposed_at[order], level.encounters[order],
-         level.seconds[order], level.certain[order])
-        for number, (level, order) in enumerate(zip(levels, orders, strict=True), start=1)
-    ]  # fmt: skip
-    nothing = tuple(np.empty(0, kind) for kind in (np.uint32, np.int64, np.uint32, np.int64, np.int64, bool))
-    person, depth, exposed_at, encounters, seconds, certain = map(np.concatenate, zip(nothing, *ordered, strict=True))
-    place = np.zeros(len(people), np.int64)
-    place[person] = np.arange(len(person))
-    pairs = np.concatenate([np.empty(0, np.uint64), *(level.pairs for level in levels)])
-    via_first, via = tracer.via(pairs, place, people, len(person))
+    """The levels in their order."""
+    person, depth, exposed_at, encounters, seconds, certain = map(
+        np.concatenate, zip(_NO_CONTACTS, *map(_columns, range(1, len(levels) + 1), levels), strict=True)
+    )
+    infectors = np.cumsum([0, *(len(level.via) for level in levels)])
+    firsts = [level.via_first[:-1] + base for level, base in zip(levels, infectors.tolist(), strict=False)]
     return TraceColumns(
-        position, people, venues, person, depth, exposed_at, encounters, seconds, certain, via_first, via,
-        EvidenceColumns(tracer.stays, _evidence(levels, people, place, tracer.stays)) if evidence else None,
+        position, people, venues, person, depth, exposed_at, encounters, seconds, certain,
+        np.concatenate([*firsts, infectors[-1:]]), np.concatenate([_NO_CONTACTS[0], *(level.via for level in levels)]),
+        EvidenceColumns(stays, _evidence(levels, people, person, stays)) if evidence else None,
     )  # fmt: skip
 
 
-def _evidence(levels: list[Level], people: Ids, place: Array, stays: Stays) -> Encounters:
+def first_level(position: int, people: Ids, venues: Ids, level: Level) -> TraceColumns:
+    """That level alone."""
+    depth = np.ones(len(level.person), np.int64)
+    columns = (level.exposed_at, level.encounters, level.seconds, level.certain, level.via_first, level.via)
+    return TraceColumns(position, people, venues, level.person, depth, *columns)
+
+
+_NO_CONTACTS: Final = tuple(np.empty(0, kind) for kind in (np.uint32, np.int64, np.uint32, np.int64, np.int64, bool))
+
+
+def _columns(number: int, level: Level) -> tuple[Array, ...]:
+    depth = np.full(len(level.person), number)
+    return level.person, depth, level.exposed_at, level.encounters, level.seconds, level.certain
+
+
+def _evidence(levels: list[Level], people: Ids, person: Array, stays: Stays) -> Encounters:
     types = (np.uint32,) * 5 + (np.int64,) * 2 + (bool,) * 2
     nothing = tuple(np.empty(0, kind) for kind in types)
     found = [level.evidence for level in levels if level.evidence is not None]
-    together = Encounters(*map(np.concatenate, zip(nothing, *found, strict=True)))
-    by_visit = [stays.column("visit", stay) for stay in (together.contact_stay, together.infector_stay)]
-    order = np.lexsort(
-        (*by_visit, people.rank[together.infector], together.end, together.start, place[together.contact])
-    )
-    return Encounters(*(column[order] for column in together))
+    met = Encounters(*map(np.concatenate, zip(nothing, *found, strict=True)))
+    by_visit = [stays.column("visit", stay) for stay in (met.contact_stay, met.infector_stay)]
+    by_infector = people.low[met.infector], people.high[met.infector]
+    order = np.lexsort((*by_visit, *by_infector, met.end, met.start, places(person, met.contact)))
+    return Encounters(*(column[order] for column in met))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -73,19 +73,19 @@ class Confinements:
 
 
 class KnownConfinements:
-    """Who is confined, as known at one position, among people numbered from 0 to ``people``."""
+    """Who is confined, as known at one position, among people numbered from 0 to ``people`` and some beyond."""
 
     def __init__(self, confinements: Confinements, position: int, people: int) -> None:
-        self._all, self._since_position, self._people = confinements, confinements.last_before(position), people
+        self._all, self._since_position = confinements, confinements.last_before(position)
         person, since, until = confinements.known_at(position)
         order = np.argsort(person, kind="stable")
         self._person, self._since, self._until = person[order], since[order], until[order]
-        self.ever = np.zeros(people, bool)
+        self.ever = np.zeros(people + people // 4, bool)
         self.ever[person] = True
 
     def hold(self, confinements: Confinements, position: int, people: int) -> bool:
         """Whether just the same is known of these ``confinements`` at ``position``."""
-        same = confinements is self._all and people == self._people
+        same = confinements is self._all and people <= len(self.ever)
         return same and confinements.last_before(position) == self._since_position
 
     def of(self, person: int) -> list[Confinement]:

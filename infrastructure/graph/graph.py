@@ -1,11 +1,11 @@
 """The visit graph: every fact about visits, venues and quarantines, as it was known at every position."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
-from threading import Lock
-from typing import NamedTuple
+from threading import Lock, Thread
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -15,27 +15,25 @@ from domain.contacts import Question
 from domain.errors import Malformed, Refused
 from domain.quality import Arrival, Elsewhere
 from infrastructure.graph import arrivals, kernel, saved
-from infrastructure.graph.answers import OverlapColumns, TraceColumns, answer
-from infrastructure.graph.arrays import FOREVER, Array, all_ranges
+from infrastructure.graph.answers import OverlapColumns, TraceColumns, answer, first_level
+from infrastructure.graph.arrays import FOREVER, Array, all_ranges, mixed
+from infrastructure.graph.blocks import Block
 from infrastructure.graph.confinements import Confined, Confinements, KnownConfinements
+from infrastructure.graph.facts import Facts, LoggedEvent, PlaceFacts, QuarantineFacts, StayFacts, VisitFacts
 from infrastructure.graph.ids import Ids, halves
-from infrastructure.graph.overlaps import overlaps
-from infrastructure.graph.part import OBSERVED, Part, Rows, tidied, together
+from infrastructure.graph.overlaps import by_passes, overlaps
+from infrastructure.graph.part import OBSERVED, Part, Rows, keys, together
 from infrastructure.graph.places import Places
-from infrastructure.graph.projection import (
-    Facts,
-    LoggedEvent,
-    PlaceFacts,
-    QuarantineFacts,
-    StayFacts,
-    VisitFacts,
-    read,
-)
+from infrastructure.graph.projection import ends, read
 from infrastructure.graph.scans import week_scans
 from infrastructure.graph.snapshot import Snapshot
 from infrastructure.graph.stays import Stays
-from infrastructure.graph.trace import Tracer, Windows
+from infrastructure.graph.tidying import Merge, Room, due, entirely_tidied, give_back, memory, tidied
+from infrastructure.graph.trace import NOBODY_MET, Level, Tracer, Windows
 from infrastructure.graph.versions import recorded, restayed
+
+_AT_ONCE: Final = 1 << 18
+"""Rows that the checksum looks at together."""
 
 
 class VisitRow(NamedTuple):
@@ -58,6 +56,7 @@ class VisitGraph:
         self._known_confinements: KnownConfinements | None = None
         self._snapshot = snapshot or Snapshot.empty()
         self._projecting = Lock()
+        self._tidying = Lock()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -73,41 +72,75 @@ class VisitGraph:
         """How many versions of visits are kept."""
         return sum(map(len, self._snapshot.parts))
 
-    def project(self, events: Sequence[LoggedEvent], position: int) -> None:
+    def project(self, events: Sequence[LoggedEvent] | Block, position: int) -> None:
         """Takes in ``events``, all those of the log after the last position projected, up to ``position``.
 
         Raises Malformed for an event that cannot be read, ValueError for one that is out of order; then the graph
         answers as before.
         """
         with self._projecting:
-            if events and not self.position < events[0].position <= events[-1].position <= position:
-                raise ValueError(f"not the events from {self.position} to {position}")
+            if len(events):
+                first, last = ends(events)
+                if not self.position < first <= last <= position:
+                    raise ValueError(f"not the events from {self.position} to {position}")
             facts = read(events)
             self._snapshot = _after(self._snapshot, facts, position)
+        self._tidy_aside()
+
+    def take_in(self, facts: Facts, position: int) -> None:
+        """Like ``project``, for facts that are columns already."""
+        with self._projecting:
+            self._snapshot = _after(self._snapshot, facts, position)
+        self._tidy_aside()
 
     def compact(self) -> None:
         """Puts the rows of each kind together; questions are a little quicker afterwards."""
+        with self._tidying, self._projecting:
+            self._snapshot = replace(self._snapshot, parts=entirely_tidied(self._snapshot.parts))
+
+    def tidy(self, room: Room = memory) -> None:
+        """Puts long parts together, those that are mapped too, in ``room``; facts are projected meanwhile."""
+        with self._tidying:
+            while few := due(self._snapshot.parts, saver=True):
+                self._swap(Merge(few, room))
+        give_back()
+
+    def take_up(self, snapshot: Snapshot) -> None:
+        """Goes on from what another graph of the same log made, who has the same numbers."""
         with self._projecting:
-            self._snapshot = replace(self._snapshot, parts=tidied(self._snapshot.parts, entirely=True))
+            self._snapshot = snapshot
+        give_back()
 
     def trace(self, question: Question, as_of: int | None = None, *, evidence: bool = False) -> TraceColumns:
         """The contacts of ``question.person`` (a UUID). Raises Refused for a position that is not projected yet."""
         now, position = self._at(as_of)
-        people = len(now.people)
         index = now.people.number_of(question.person)
-        tracer = self._tracer()(
-            Stays(now.parts, position, people),
-            self._confined(now.confinements, position, people),
-            people,
-            question.min_seconds,
-            question.until,
-        )
+        tracer = self._tracing(now, position, question.min_seconds, question.until)
         levels = []
         if index is not None and tracer.stays.parts:
-            window = _window(question.start, question.end)
-            first = Windows(*(np.array([value], np.uint32) for value in (index, *window)))
-            levels = tracer.levels(first, question.levels, evidence=evidence)
-        return answer(position, now.people, now.venues, levels, tracer, evidence=evidence)
+            levels = tracer.levels(_first([index], [question]), question.levels, evidence=evidence)
+        return answer(position, now.people, now.venues, levels, tracer.stays, evidence=evidence)
+
+    def trace_many(self, questions: Sequence[Question], as_of: int | None = None) -> Iterator[TraceColumns]:
+        """The same as trace() for each, in their order; in one pass where one level is asked for."""
+        now, position = self._at(as_of)
+        if len({question.min_seconds for question in questions}) > 1 or any(q.levels > 1 for q in questions):
+            yield from (self.trace(question, position) for question in questions)
+            return
+        people, known = now.people.numbers(halves(b"".join([question.person.bytes for question in questions])))
+        asked = [question for question, is_known in zip(questions, known.tolist(), strict=True) if is_known]
+        levels: Iterator[Level] = iter(())
+        if asked:
+            tracer = self._tracing(now, position, asked[0].min_seconds, None)
+            if tracer.stays.parts:
+                levels = iter(tracer.each(_first(people[known].tolist(), asked)))
+        for is_known in known.tolist():
+            yield first_level(position, now.people, now.venues, next(levels, NOBODY_MET) if is_known else NOBODY_MET)
+
+    def _tracing(self, now: Snapshot, position: int, min_seconds: int, until: int | None) -> Tracer:
+        people = len(now.people)
+        confined = self._confined(now.confinements, position, people)
+        return self._tracer()(Stays(now.parts, position, people), confined, now.people, min_seconds, until)
 
     def confined(self, as_of: int) -> KnownConfinements:
         """Who is in quarantine, as known at a position."""
@@ -149,7 +182,8 @@ class VisitGraph:
             at = at[:0]
         stays = Stays(now.parts, position, len(now.people))
         venues = now.venues if parts else None
-        return overlaps(stays, now.people, venues, at, *_window(start, end), one, min_seconds)
+        pairing = kernel.pairing() if self._compiled is not False else by_passes
+        return overlaps(stays, now.people, venues, at, *_window(start, end), one, min_seconds, pairing)
 
     def within(self, venue: UUID, as_of: int | None = None) -> list[UUID]:
         """The venue and everything in it; nothing for one that is not known."""
@@ -213,21 +247,22 @@ class VisitGraph:
         return int(rows.start[-1]) if len(rows.key) else None
 
     def save(self, directory: Path) -> None:
-        """Keeps what is known now in memory-mapped files. Raises OSError."""
-        with self._projecting:
-            saved.save(self._snapshot, directory, self.log_id)
+        """Keeps what is known now in memory-mapped files, while facts are projected. Raises OSError."""
+        saved.save(self._snapshot, directory, self.log_id)
 
     @classmethod
-    def load(cls, directory: Path, log_id: str, *, compiled: bool | None = None) -> "VisitGraph | None":
-        """The newest whole save of the log ``log_id`` in ``directory``, or None."""
-        snapshot = saved.load(directory, log_id)
+    def load(
+        cls, directory: Path, log_id: str, *, after: int = -1, compiled: bool | None = None
+    ) -> "VisitGraph | None":
+        """The newest whole save of the log ``log_id`` in ``directory`` behind position ``after``, or None."""
+        snapshot = saved.load(directory, log_id, after)
         return None if snapshot is None else cls(log_id, snapshot, compiled=compiled)
 
     def checksum(self) -> str:
         """A hash of all that is and was known, whatever parts and numbers it is kept in."""
         now = self._snapshot
         digest = blake2b(digest_size=16)
-        for column in (*_told_rows(now), *_told_venues(now), *_told_confinements(now)):
+        for column in (_sums_of_rows(now), *_told_venues(now), *_told_confinements(now)):
             digest.update(column if isinstance(column, bytes) else np.ascontiguousarray(column).tobytes())
         digest.update(str(now.position).encode())
         return digest.hexdigest()
@@ -238,6 +273,23 @@ class VisitGraph:
         tables = (now.people, now.venues, now.default_stay, now.places, now.confinements)
         return sum(part.nbytes for part in now.parts) + sum(table.nbytes for table in tables)
 
+    def _tidy_aside(self) -> None:
+        """In a thread of its own, unless that is going on."""
+        if due(self._snapshot.parts) and self._tidying.acquire(blocking=False):
+            Thread(target=self._tidied, name="tidying", daemon=True).start()
+
+    def _tidied(self) -> None:
+        try:
+            while few := due(self._snapshot.parts):
+                self._swap(Merge(few))
+            give_back()
+        finally:
+            self._tidying.release()
+
+    def _swap(self, merge: Merge) -> None:
+        with self._projecting:
+            self._snapshot = replace(self._snapshot, parts=tuple(merge.swapped(self._snapshot.parts)))
+
     def _at(self, as_of: int | None) -> tuple[Snapshot, int]:
         now = self._snapshot
         if as_of is not None and not 0 <= as_of <= now.position:
@@ -245,10 +297,15 @@ class VisitGraph:
         return now, now.position if as_of is None else as_of
 
 
+def _first(people: Sequence[int], questions: Sequence[Question]) -> Windows:
+    windows = [_window(question.start, question.end) for question in questions]
+    return Windows(*(np.array(column, np.uint32) for column in (people, *zip(*windows, strict=True))))
+
+
 def _after(now: Snapshot, facts: Facts, position: int) -> Snapshot:
-    people, numbers = now.people.with_new(np.concatenate([facts.visits.person, facts.quarantines.person]))
-    person, confined = np.split(numbers, [len(facts.visits.position)])
-    venues, default_stay, venue = _venues_after(now, facts.stays)
+    people, person, confined = _people_after(now.people, facts.visits, facts.quarantines)
+    venues, venue = now.venues.with_new(facts.stays.venue)
+    default_stay = _default_stays_after(now.default_stay, facts.stays, venue, len(venues))
     parts = _parts_after(list(now.parts), facts.visits, person, facts.stays, venue, venues, default_stay)
     for changed in np.flatnonzero(facts.stays.changed).tolist():
         default_stay[venue[changed]] = facts.stays.seconds[changed]
@@ -258,12 +315,22 @@ def _after(now: Snapshot, facts: Facts, position: int) -> Snapshot:
     )  # fmt: skip
 
 
-def _venues_after(now: Snapshot, facts: StayFacts) -> tuple[Ids, Array, Array]:
-    """The venues, with the default stays of those newly registered."""
-    venues, venue = now.venues.with_new(facts.venue)
-    default_stay = np.concatenate([now.default_stay, np.zeros(len(venues) - len(now.venues), np.uint32)])
+def _people_after(now: Ids, visits: VisitFacts, quarantines: QuarantineFacts) -> tuple[Ids, Array, Array]:
+    """The numbers of both; in order of position, so that the same log gives the same ones in whatever batches."""
+    order = np.argsort(np.concatenate([visits.position, quarantines.position]), kind="stable")
+    people, in_order = now.with_new(np.concatenate([visits.person, quarantines.person])[order])
+    numbers = np.empty_like(in_order)
+    numbers[order] = in_order
+    return people, numbers[: len(visits.position)], numbers[len(visits.position) :]
+
+
+def _default_stays_after(now: Array, facts: StayFacts, venue: Array, venues: int) -> Array:
+    """With those of newly registered venues, as a copy where any are told."""
+    if not len(facts.position):
+        return now
+    default_stay = np.concatenate([now, np.zeros(venues - len(now), np.uint32)])
     default_stay[venue[~facts.changed]] = facts.seconds[~facts.changed]
-    return venues, default_stay, venue
+    return default_stay
 
 
 def _parts_after(
@@ -280,7 +347,8 @@ def _parts_after(
     if not known.all():
         position = int(facts.position[~known][0])
         raise Malformed(f"the event at position {position} is at a venue that was never registered")
-    default_stay = default_stay.copy()
+    if stays.changed.any():
+        default_stay = default_stay.copy()
     done = 0
     for changes in _runs(stays, stay_venue, facts.position):
         upto = int(np.searchsorted(facts.position, changes[0][0])) if changes else len(facts.position)
@@ -320,6 +388,8 @@ def _places_after(now: Places, facts: PlaceFacts, venues: Ids) -> Places:
 
 
 def _confinements_after(now: Confinements, facts: QuarantineFacts, person: Array) -> Confinements:
+    if not len(facts.position):
+        return now
     ids, number = now.ids.with_new(facts.stream)
     columns = (facts.position, number, person, facts.since, facts.until)
     return now.after(ids, [Confined(*row) for row in zip(*(column.tolist() for column in columns), strict=True)])
@@ -358,20 +428,29 @@ def _visit_rows(now: Snapshot, found: list[Rows], position: int) -> list[VisitRo
     ]
 
 
-def _told_rows(now: Snapshot) -> list[Array | bytes]:
-    if not now.parts:
-        return []
-    rows = together([part.rows for part in now.parts])
-    rows = rows.take(np.lexsort((rows.visit, rows.known_from)))
-    until = np.where(rows.known_until > now.position, FOREVER, rows.known_until)
-    plain: list[Array | bytes] = [rows.visit, rows.known_from, until, rows.start, rows.end, rows.tag]
-    return [*plain, rows.flags & OBSERVED, now.people.bytes_of(rows.person), now.venues.bytes_of(rows.venue)]
+def _sums_of_rows(now: Snapshot) -> Array:
+    """Of a number made of each row, and of another: the same in whatever order the rows stand."""
+    sums = np.zeros(2, np.uint64)
+    for part in now.parts:
+        for first in range(0, len(part), _AT_ONCE):
+            rows = part.rows.take(slice(first, first + _AT_ONCE))
+            until = np.where(rows.known_until > now.position, FOREVER, rows.known_until)
+            told = np.zeros(len(rows.key), np.uint64)
+            for column in (
+                keys(rows.visit, rows.known_from), keys(until, rows.start), keys(rows.end, rows.tag),
+                (rows.flags & OBSERVED).astype(np.uint64), now.people.high[rows.person], now.people.low[rows.person],
+                now.venues.high[rows.venue], now.venues.low[rows.venue],
+            ):  # fmt: skip
+                told = mixed(told ^ column)
+            sums += np.array([told.sum(), mixed(told).sum()])
+    return sums
 
 
 def _told_venues(now: Snapshot) -> list[Array | bytes]:
     part, whole, position = now.places.columns
     places = [now.venues.bytes_of(part), now.venues.bytes_of(whole), position]
-    return [now.venues.bytes_of(now.venues.number), now.default_stay[now.venues.number], *places]
+    in_order = np.lexsort((now.venues.low, now.venues.high))
+    return [now.venues.bytes_of(in_order), now.default_stay[in_order], *places]
 
 
 def _told_confinements(now: Snapshot) -> list[Array | bytes]:

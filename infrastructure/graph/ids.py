@@ -1,13 +1,19 @@
 """UUIDs as small numbers, in order of first appearance, without a Python object for each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final
 from uuid import UUID
 
 import numpy as np
 
-from infrastructure.graph.arrays import Array
+from infrastructure.graph.arrays import Array, first_of_runs, mixed
 
-_HALVES = np.dtype(">u8")
+_HALVES: Final = np.dtype(">u8")
+_UPPER: Final = np.uint64(2**32 - 1 << 32)
+_NUMBER: Final = np.uint64(2**32 - 1)
+_SMALL: Final = 1 << 12
+"""Runs up to this length are put together at once."""
 
 
 def halves(ids: bytes) -> Array:
@@ -15,24 +21,45 @@ def halves(ids: bytes) -> Array:
     return np.frombuffer(ids, _HALVES).reshape(-1, 2).astype(np.uint64)
 
 
+class _Room:
+    """A buffer behind the columns of several tables: the longest goes on in it, shorter ones see nothing of that."""
+
+    def __init__(self, ids: Array, capacity: int) -> None:
+        self.ids = np.empty((2, capacity), np.uint64)
+        self.ids[:, : ids.shape[1]] = ids
+        self.used = ids.shape[1]
+        self._growing = Lock()
+
+    def takes(self, new: Array, after: int) -> bool:
+        """False where there is no room behind the first ``after`` ids, or another table has gone on there."""
+        with self._growing:
+            upto = after + new.shape[1]
+            if after != self.used or upto > self.ids.shape[1]:
+                return False
+            self.ids[:, after:upto] = new
+            self.used = upto
+            return True
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ids:
-    """An immutable table of n UUIDs: sorted, with the number of each and, the other way, the place of each number.
+    """An immutable table of n UUIDs; ``high`` and ``low`` are their halves by number, 24 bytes an id in all.
 
-    ``high`` and ``low`` are the sorted halves, ``number`` and ``rank`` each other's inverse; 24 bytes an id.
+    ``runs`` (uint64) find a number: each is sorted, half of a hash of the id << 32 | number, and more than twice as
+    long as the next.
     """
 
     high: Array
     low: Array
-    number: Array
-    rank: Array
+    runs: tuple[Array, ...]
+    _room: _Room | None = field(default=None, repr=False)
 
     @classmethod
     def none(cls) -> "Ids":
-        return cls(*(np.empty(0, np.uint64) for _ in range(2)), *(np.empty(0, np.uint32) for _ in range(2)))
+        return cls(np.empty(0, np.uint64), np.empty(0, np.uint64), ())
 
     def __len__(self) -> int:
-        return len(self.number)
+        return len(self.high)
 
     def number_of(self, one: UUID) -> int | None:
         number, known = self.numbers(halves(one.bytes))
@@ -40,48 +67,46 @@ class Ids:
 
     def numbers(self, ids: Array) -> tuple[Array, Array]:
         """The numbers (uint32) of ``ids`` of shape (n, 2), and which of them are known; an unknown one gives 0."""
-        high, low = np.ascontiguousarray(ids[:, 0]), ids[:, 1]
-        place = np.searchsorted(self.high, high)
-        place_or_0 = np.where(place < len(self), place, 0)
-        if not len(self):
-            return np.zeros(len(ids), np.uint32), np.zeros(len(ids), bool)
-        behind = np.flatnonzero((self.high[place_or_0] == high) & (self.low[place_or_0] < low))
-        place_or_0[behind] = self._among_same_high(place_or_0[behind], high[behind], low[behind])
-        known = (self.high[place_or_0] == high) & (self.low[place_or_0] == low)
-        return np.where(known, self.number[place_or_0], 0).astype(np.uint32), known
-
-    def _among_same_high(self, place: Array, high: Array, low: Array) -> Array:
-        """Where ids stand whose first half is that of ``place``, or the last such place; by halving."""
-        last = np.searchsorted(self.high, high, "right") - 1
-        while (place < last).any():
-            middle = (place + last) >> 1
-            lower = self.low[middle] < low
-            place, last = np.where(lower, np.minimum(middle + 1, last), place), np.where(lower, last, middle)
-        return place
+        number, known = np.zeros(len(ids), np.uint32), np.zeros(len(ids), bool)
+        if not self.runs:
+            return number, known
+        high, low = np.ascontiguousarray(ids[:, 0]), np.ascontiguousarray(ids[:, 1])
+        hashes = _hashed(high, low)
+        for run in self.runs:
+            sought = np.flatnonzero(~known)
+            place = np.searchsorted(run, hashes[sought])
+            while len(sought):
+                entry = run[np.minimum(place, len(run) - 1)]
+                alike = (place < len(run)) & (entry & _UPPER == hashes[sought])
+                sought, place, found = sought[alike], place[alike] + 1, (entry[alike] & _NUMBER).astype(np.uint32)
+                same = (self.high[found] == high[sought]) & (self.low[found] == low[sought])
+                number[sought[same]], known[sought[same]] = found[same], True
+                sought, place = sought[~same], place[~same]
+        return number, known
 
     def with_new(self, ids: Array) -> tuple["Ids", Array]:
         """A table that knows all of ``ids`` (n, 2), and their numbers."""
         numbers, known = self.numbers(ids)
         if known.all():
             return self, numbers
-        strange = ids[~known]
-        new = strange[np.sort(_first_of_each(strange))]
-        table = self._grown(new)
-        return table, table.numbers(ids)[0]
+        strange = np.flatnonzero(~known)
+        first, which = _distinct(ids[strange])
+        numbers[strange] = which + np.uint32(len(self))
+        return self._grown(ids[strange[first]].T), numbers
 
     def _grown(self, new: Array) -> "Ids":
-        number = np.concatenate([self.number, np.arange(len(self), len(self) + len(new), dtype=np.uint32)])
-        high, low = np.concatenate([self.high, new[:, 0]]), np.concatenate([self.low, new[:, 1]])
-        order = _sorted(high, low)
-        number = number[order]
-        rank = np.empty_like(number)
-        rank[number] = np.arange(len(number), dtype=np.uint32)
-        return Ids(high[order], low[order], number, rank)
+        """With ``new`` ones, uint64 of shape (2, n)."""
+        before, count = len(self), len(self) + new.shape[1]
+        room = self._room
+        if room is None or not room.takes(new, before):
+            room = _Room(np.concatenate([np.stack([self.high, self.low]), new], axis=1), count + count // 4 + _SMALL)
+        entries = _hashed(*new) | np.arange(before, count, dtype=np.uint64)
+        high, low = room.ids[:, :count]
+        return Ids(high, low, _with_run(self.runs, np.sort(entries)), room)
 
     def bytes_of(self, numbers: Array) -> bytes:
         """The ids of these numbers, 16 bytes each, end to end."""
-        place = self.rank[numbers]
-        return np.stack([self.high[place], self.low[place]], axis=1).astype(_HALVES).tobytes()
+        return np.stack([self.high[numbers], self.low[numbers]], axis=1).astype(_HALVES).tobytes()
 
     def uuids(self, numbers: Array) -> list[UUID]:
         ids = self.bytes_of(numbers)
@@ -89,20 +114,30 @@ class Ids:
 
     @property
     def nbytes(self) -> int:
-        return self.high.nbytes + self.low.nbytes + self.number.nbytes + self.rank.nbytes
+        return self.high.nbytes + self.low.nbytes + sum(run.nbytes for run in self.runs)
 
 
-def _sorted(high: Array, low: Array) -> Array:
-    order = np.argsort(high, kind="stable")
-    if (high[order][1:] == high[order][:-1]).any():
-        return np.lexsort((low, high))
-    return order
+def _hashed(high: Array, low: Array) -> Array:
+    """Whatever the ids have in common, their hashes are spread evenly; the lower half is free for a number."""
+    return mixed(high ^ mixed(low)) & _UPPER
 
 
-def _first_of_each(ids: Array) -> Array:
-    """The first place of each distinct id of shape (n, 2)."""
+def _with_run(runs: tuple[Array, ...], new: Array) -> tuple[Array, ...]:
+    """Runs that double in length are merged seldom enough that nobody waits: a stable sort merges what is sorted."""
+    while runs and len(runs[-1]) <= max(2 * len(new), _SMALL):
+        *rest, last = runs
+        runs, new = tuple(rest), np.sort(np.concatenate([last, new]), kind="stable")
+    return (*runs, new)
+
+
+def _distinct(ids: Array) -> tuple[Array, Array]:
+    """Where each distinct id of shape (n, 2) first stands, in that order, and for all ids which of these it is."""
     order = np.lexsort((ids[:, 1], ids[:, 0]))
-    sorted_ids = ids[order]
-    new = np.ones(len(ids), bool)
-    new[1:] = (sorted_ids[1:] != sorted_ids[:-1]).any(axis=1)
-    return order[new]
+    new = first_of_runs(ids[order, 0]) | first_of_runs(ids[order, 1])
+    first = order[new]
+    by_appearance = np.argsort(first)
+    which = np.empty(len(first), np.uint32)
+    which[by_appearance] = np.arange(len(first), dtype=np.uint32)
+    numbers = np.empty(len(ids), np.uint32)
+    numbers[order] = which[np.cumsum(new) - 1]
+    return first[by_appearance], numbers

@@ -1,37 +1,53 @@
-"""The loops of a trace, compiled: the same answers as the passes of trace.py over whole columns, several times sooner.
+"""The loops of a trace, compiled: the same answers as the passes of trace.py over whole columns, many times sooner.
 
 One scan of a level finds its contacts, counts their encounters and notes since when each is exposed by observed stays
 alone. That is certainty: whom observed stays alone bring to a level has no smaller one, nor has anybody who exposed
 them then, so what they do is among what the level's people do. What is added up for a person stands in one record of
-a scratch array, which is kept between questions and cleared only where it was touched.
+a scratch array, which is kept between questions and cleared only where it was touched: nothing here takes longer
+because more is stored, but for finding a place among it.
 
 Importing this module imports numba, which takes a second; kernel.py does so when told to, scanning.py drives it.
 """
 
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple
 
-import numba
 import numpy as np
 
 from infrastructure.graph.arrays import Array
+from infrastructure.graph.compiling import (
+    IS_ENTANGLED,
+    IS_OBSERVED,
+    IS_SUPERSEDED,
+    NEVER,
+    START,
+    VENUE,
+    Columns,
+    Index,
+    Number,
+    Record,
+    at_venue,
+    compiled,
+    first_at_least,
+    of_person,
+    roomy,
+)  # fmt: skip
+from infrastructure.graph.joining import Joined
 
-_NJIT: Final[Any] = numba.njit  # its types differ between versions
-_Number: TypeAlias = Any  # plain and NumPy's integers alike
-
-_NEVER: Final = 2**32 - 1
-_START: Final = np.uint64(2**32 - 1)
-_VENUE: Final = np.uint64(32)
-_OBSERVED: Final = 1
-_ENTANGLED: Final = 2
+_FEW: Final = 24
+"""As many are put in order by insertion."""
 
 WINDOW: Final = np.dtype(
     [(name, np.uint32) for name in ("person", "start", "end", "certain_start", "certain_end")], align=True
 )
 """When a person passes on, and when by what is certain; an empty one is ``[FOREVER, 0)``."""
 
-PIECE: Final = np.dtype([("stay", np.int64), ("venue", np.uint32), ("observed", np.uint32), *WINDOW.descr], align=True)
-"""What remains of a stay in a window; ``stay`` is the row that names it."""
+PIECE: Final = np.dtype(
+    [("stay", np.int64), *((name, np.uint32) for name in ("window", "venue", "observed")), *WINDOW.descr], align=True
+)
+"""What remains of a stay in the ``window`` of that number; ``stay`` is the row that names it."""
+
+KEPT: Final = np.dtype([("piece", np.int64), ("row", np.int64)], align=True)
+"""Which piece (an index) met which row of the part."""
 
 MEETING: Final = np.dtype(
     [
@@ -45,11 +61,15 @@ MEETING: Final = np.dtype(
 SEEN: Final = np.dtype(
     [
         ("seconds", np.int64),
-        *((name, np.uint32) for name in ("encounters", "exposed_at", "certain_from", "infector", "state", "unused")),
+        *((name, np.uint32) for name in ("encounters", "exposed_at", "certain_from", "infector", "place", "state")),
     ],
     align=True,
 )
-"""What a question knows of a person: the sums of the level that is looked at, and ``state``, made of what follows."""
+"""What a question knows of a person: the sums of the level that is looked at, and ``state``, made of what follows.
+
+``place`` counts the infectors and then says where the next of them stands; of those who pass on it is the place in
+their order.
+"""
 
 REACHED: Final = 1
 """Has a level already; its encounters count no more."""
@@ -59,27 +79,6 @@ TANGLED: Final = 4
 KEEP_NONE, KEEP_CONFINED, KEEP_ALL = range(3)
 """Which encounters a scan keeps one by one: those of people who were ever in quarantine, or all."""
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class Columns(NamedTuple):
-    """Those columns of Rows that a scan reads."""
-
-    key: Array
-    end: Array
-    person: Array
-    known_from: Array
-    known_until: Array
-    flags: Array
-
-
-class Index(NamedTuple):
-    """A part's rows by person."""
-
-    by_person: Array
-    people: Array
-    first: Array
-
 
 class Sums(NamedTuple):
     """What a level's encounters add up to, by person."""
@@ -88,6 +87,7 @@ class Sums(NamedTuple):
     certain_from: Array  # uint32, FOREVER where no encounter is certain
     encounters: Array  # int64
     seconds: Array  # int64
+    infectors: Array  # int64, a few may be counted twice
 
 
 class Found(NamedTuple):
@@ -96,117 +96,72 @@ class Found(NamedTuple):
     touched: Array  # uint32, people
     tangled: Array  # uint32, people
     pairs: Array  # uint64, contact << 32 | infector, in no order; a few may come twice
-    meetings: Array  # MEETING, those that are kept
+    kept: Array  # KEPT
 
 
-def _compiled(function: Function) -> Function:
-    """Without a cache where there is no place to keep one."""
-    try:
-        compiled: Function = _NJIT(cache=True, nogil=True)(function)
-    except RuntimeError:
-        compiled = _NJIT(nogil=True)(function)
-    return compiled
-
-
-@_compiled
-def _first_at_least(column: Array, value: _Number) -> int:
-    low, high = 0, len(column)
-    while low < high:
-        middle = (low + high) >> 1
-        if column[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@_compiled
-def _from(instant: _Number) -> _Number:
-    return np.uint64(max(instant, np.int64(0)))
-
-
-@_compiled
-def _grown(column: Array) -> Array:
-    more = np.empty(2 * len(column), column.dtype)
-    more[: len(column)] = column
-    return more
-
-
-@_compiled
-def _is_long(start: _Number, end: _Number, shortest: int) -> bool:
+@compiled
+def _is_long(start: Number, end: Number, shortest: int) -> bool:
     long: bool = end - start >= shortest
     return long
 
 
-@_compiled
-def entangled_rows(rows: Columns, index: Index, people: Array, position: int) -> Array:
-    """The entangled rows (int64) of these people that are known at ``position``."""
-    found, count = np.empty(64, np.int64), 0
-    for person in people:
-        whose = _first_at_least(index.people, person)
-        if whose == len(index.people) or index.people[whose] != person:
-            continue
-        for place in range(index.first[whose], index.first[whose + 1]):
-            row = index.by_person[place]
-            if rows.flags[row] & _ENTANGLED and rows.known_from[row] <= position < rows.known_until[row]:
-                if count == len(found):
-                    found = _grown(found)
-                found[count] = row
-                count += 1
-    return found[:count]
+@compiled
+def _clip(window: Record, start: Number, end: Number, observed: Number, shortest: int, piece: Record) -> Any:
+    """Makes ``piece`` what remains of a stay in a window; whether that lasts long enough."""
+    piece.start, piece.end = max(start, np.int64(window.start)), min(end, np.int64(window.end))
+    piece.certain_start = max(start, np.int64(window.certain_start))
+    piece.certain_end = min(end, np.int64(window.certain_end))
+    lasts = _is_long(np.int64(piece.start), np.int64(piece.end), shortest)
+    lasts_certainly = observed and _is_long(np.int64(piece.certain_start), np.int64(piece.certain_end), shortest)
+    if not lasts:
+        piece.start, piece.end = NEVER, 0
+    if not lasts_certainly:
+        piece.certain_start, piece.certain_end = NEVER, 0
+    piece.person, piece.observed = window.person, observed
+    return lasts or lasts_certainly
 
 
-@_compiled
+@compiled
 def clip(
-    rows: Columns, index: Index, reach: int, base: int, position: int, shortest: int, windows: Array
+    rows: Columns, index: Index, reach: int, base: int, position: int, recent: bool, shortest: int, windows: Array
 ) -> tuple[Array, Array]:
-    """The PIECEs of a part's stays in ``windows``, and the numbers of the windows with entangled rows (int64)."""
+    """The PIECEs of a part's stays in ``windows``, and the numbers of the windows with entangled rows (int64).
+
+    ``recent``: all rows of the part are known at ``position``.
+    """
+    keys, ends, flags, known_from, known_until = rows.key, rows.end, rows.flags, rows.known_from, rows.known_until
+    by_person = index.by_person
     pieces, made = np.empty(4 * len(windows) + 16, PIECE), 0
     tangled, entangled = np.empty(len(windows), np.int64), 0
     for number in range(len(windows)):
         window = windows[number]
         begin = min(np.int64(window.start), np.int64(window.certain_start))
         finish = max(np.int64(window.end), np.int64(window.certain_end))
-        whose = _first_at_least(index.people, window.person)
-        if whose == len(index.people) or index.people[whose] != window.person:
-            continue
-        at, last = np.int64(index.first[whose]), np.int64(index.first[whose + 1])
+        at, last = of_person(index.people, index.first, window.person)
         upto = last
         while at < upto:
             middle = (at + upto) >> 1
-            if np.int64(rows.key[index.by_person[middle]] & _START) < begin - reach:
+            if np.int64(keys[by_person[middle]] & START) < begin - reach:
                 at = middle + 1
             else:
                 upto = middle
+        pieces = roomy(pieces, made, last - at)
         is_entangled = False
         for place in range(at, last):
-            row = index.by_person[place]
-            start, end = np.int64(rows.key[row] & _START), np.int64(rows.end[row])
+            row = by_person[place]
+            start, end = np.int64(keys[row] & START), np.int64(ends[row])
             if start >= finish:
                 break
-            if end <= begin or rows.known_from[row] > position or rows.known_until[row] <= position:
+            if end <= begin or (flags[row] & IS_SUPERSEDED and known_until[row] <= position):
                 continue
-            if rows.flags[row] & _ENTANGLED:
+            if not recent and known_from[row] > position:
+                continue
+            if flags[row] & IS_ENTANGLED:
                 is_entangled = True
                 continue
-            if made == len(pieces):
-                pieces = _grown(pieces)
-            observed = rows.flags[row] & _OBSERVED
             piece = pieces[made]
-            piece.start, piece.end = max(start, np.int64(window.start)), min(end, np.int64(window.end))
-            piece.certain_start = max(start, np.int64(window.certain_start))
-            piece.certain_end = min(end, np.int64(window.certain_end))
-            lasts = _is_long(np.int64(piece.start), np.int64(piece.end), shortest)
-            lasts_certainly = observed and _is_long(
-                np.int64(piece.certain_start), np.int64(piece.certain_end), shortest
-            )
-            if not lasts:
-                piece.start, piece.end = _NEVER, 0
-            if not lasts_certainly:
-                piece.certain_start, piece.certain_end = _NEVER, 0
-            if lasts or lasts_certainly:
-                piece.person, piece.observed = window.person, observed
-                piece.stay, piece.venue = base + np.int64(row), rows.key[row] >> _VENUE
+            if _clip(window, start, end, flags[row] & IS_OBSERVED, shortest, piece):
+                piece.stay, piece.window, piece.venue = base + np.int64(row), number, keys[row] >> VENUE
                 made += 1
         if is_entangled:
             tangled[entangled] = number
@@ -214,62 +169,87 @@ def clip(
     return pieces[:made], tangled[:entangled]
 
 
-@_compiled
+@compiled
+def clip_joined(stays: Joined, whose: Array, numbers: Array, shortest: int, windows: Array) -> Array:
+    """The PIECEs of joined stays in the ``windows`` of these ``numbers``, each of the person ``whose`` (a place)."""
+    pieces, made = np.empty(4 * len(numbers) + 16, PIECE), 0
+    for at in range(len(numbers)):
+        window = windows[numbers[at]]
+        for stay in range(first_at_least(stays.whose, whose[at], 0, len(stays.whose)), len(stays.whose)):
+            if stays.whose[stay] != whose[at]:
+                break
+            pieces = roomy(pieces, made, 1)
+            piece = pieces[made]
+            start, end = np.int64(stays.key[stay] & START), np.int64(stays.end[stay])
+            if _clip(window, start, end, stays.observed[stay], shortest, piece):
+                piece.stay, piece.window, piece.venue = stays.row[stay], numbers[at], stays.key[stay] >> VENUE
+                made += 1
+    return pieces[:made]
+
+
+@compiled
 def scan(
     rows: Columns,
     reach: int,
-    base: int,
     position: int,
+    recent: bool,
     shortest: int,
     pieces: Array,
     seen: Array,
     keep: int,
+    with_pairs: bool,
     confined: Array,
 ) -> Found:
-    """Adds the stays of a part that meet ``pieces`` long enough to ``seen``; ``confined`` is bool, by person."""
+    """Adds the stays of a part that meet ``pieces`` long enough to ``seen``; ``confined`` is bool, by person.
+
+    The columns have names of their own and room is made before the rows are looked at: that is four times as quick.
+    """
+    keys, ends, persons, flags = rows.key, rows.end, rows.person, rows.flags
+    known_from, known_until = rows.known_from, rows.known_until
     touched, touches = np.empty(64, np.uint32), 0
     tangled, entangled = np.empty(64, np.uint32), 0
-    pairs, paired = np.empty(256, np.uint64), 0
-    meetings, kept = np.empty(16, MEETING), 0
+    pairs, paired = np.empty(64, np.uint64), 0
+    kept, keeps = np.empty(64, KEPT), 0
     for number in range(len(pieces)):
         piece = pieces[number]
         own_start, own_end = np.int64(piece.start), np.int64(piece.end)
         certain_start, certain_end = np.int64(piece.certain_start), np.int64(piece.certain_end)
-        begin, finish = np.int64(min(own_start, certain_start)), np.int64(max(own_end, certain_end))
+        begin, finish = min(own_start, certain_start), max(own_end, certain_end)
         infector = piece.person
-        venue = np.uint64(piece.venue) << _VENUE
-        stop = venue | np.uint64(finish)
-        for row in range(_first_at_least(rows.key, venue | _from(begin - reach)), len(rows.key)):
-            if rows.key[row] >= stop:
-                break
-            end = np.int64(rows.end[row])
-            if end <= begin or rows.known_from[row] > position or rows.known_until[row] <= position:
+        low, high = at_venue(keys, rows.first_of_venue, rows.reach_of_venue, piece.venue, begin, finish, reach)
+        touched, tangled = roomy(touched, touches, high - low), roomy(tangled, entangled, high - low)
+        if with_pairs:
+            pairs = roomy(pairs, paired, high - low)
+        if keep:
+            kept = roomy(kept, keeps, high - low)
+        for row in range(low, high):
+            flag = flags[row]
+            start, end = np.int64(keys[row] & START), np.int64(ends[row])
+            if min(end, finish) - max(start, begin) < shortest and not (flag & IS_ENTANGLED and end > begin):
                 continue
-            contact = rows.person[row]
+            if flag & IS_SUPERSEDED and known_until[row] <= position:
+                continue
+            if not recent and known_from[row] > position:
+                continue
+            contact = persons[row]
             one = seen[contact]
             state = one.state
             if state & REACHED:
                 continue
-            flags = rows.flags[row]
-            if flags & _ENTANGLED:
+            if flag & IS_ENTANGLED:
                 if not state & TANGLED:
                     one.state = state | TANGLED
-                    if entangled == len(tangled):
-                        tangled = _grown(tangled)
                     tangled[entangled] = contact
                     entangled += 1
                 continue
-            start = np.int64(rows.key[row] & _START)
             met_from, met_until = max(start, own_start), min(end, own_end)
             surely_from, surely_until = max(start, certain_start), min(end, certain_end)
-            meets = _is_long(met_from, met_until, shortest)
-            surely_meets = flags & _OBSERVED and _is_long(surely_from, surely_until, shortest)
+            meets = met_until - met_from >= shortest
+            surely_meets = flag & IS_OBSERVED and surely_until - surely_from >= shortest
             if not (meets or surely_meets):
                 continue
             if not state & TOUCHED:
                 one.state = state | TOUCHED
-                if touches == len(touched):
-                    touched = _grown(touched)
                 touched[touches] = contact
                 touches += 1
             if surely_meets:
@@ -280,76 +260,171 @@ def scan(
                 one.seconds += met_until - met_from
                 if one.infector != infector:
                     one.infector = infector
-                    if paired == len(pairs):
-                        pairs = _grown(pairs)
-                    pairs[paired] = np.uint64(contact) << _VENUE | np.uint64(infector)
-                    paired += 1
+                    one.place += 1
+                    if with_pairs:
+                        pairs[paired] = np.uint64(contact) << VENUE | np.uint64(infector)
+                        paired += 1
             if keep == KEEP_ALL or (keep == KEEP_CONFINED and confined[contact]):
-                if kept == len(meetings):
-                    meetings = _grown(meetings)
-                meeting = meetings[kept]
-                kept += 1
-                meeting.piece, meeting.stay, meeting.contact = number, base + row, contact
-                meeting.observed = flags & _OBSERVED
-                meeting.start, meeting.end = (met_from, met_until) if meets else (_NEVER, 0)
-                meeting.certain_start = surely_from if surely_meets else _NEVER
-                meeting.certain_end = surely_until if surely_meets else 0
-    return Found(touched[:touches], tangled[:entangled], pairs[:paired], meetings[:kept])
+                kept[keeps].piece, kept[keeps].row = number, row
+                keeps += 1
+    return Found(touched[:touches], tangled[:entangled], pairs[:paired], kept[:keeps])
 
 
-@_compiled
+@compiled
+def meetings(rows: Columns, names: Array, base: int, shortest: int, pieces: Array, kept: Array) -> Array:
+    """The MEETINGs that were kept; a row is named by ``names`` where there are any, else counted from ``base``."""
+    found = np.empty(len(kept), MEETING)
+    for number in range(len(kept)):
+        piece, row, meeting = pieces[kept[number].piece], kept[number].row, found[number]
+        start, end = np.int64(rows.key[row] & START), np.int64(rows.end[row])
+        met_from, met_until = max(start, np.int64(piece.start)), min(end, np.int64(piece.end))
+        surely_from, surely_until = max(start, np.int64(piece.certain_start)), min(end, np.int64(piece.certain_end))
+        meets = met_until - met_from >= shortest
+        surely_meets = rows.flags[row] & IS_OBSERVED and surely_until - surely_from >= shortest
+        meeting.piece, meeting.contact = kept[number].piece, rows.person[row]
+        meeting.stay = names[row] if len(names) else base + row
+        meeting.observed = rows.flags[row] & IS_OBSERVED
+        meeting.start, meeting.end = (met_from, met_until) if meets else (NEVER, 0)
+        meeting.certain_start = surely_from if surely_meets else NEVER
+        meeting.certain_end = surely_until if surely_meets else 0
+    return found
+
+
+@compiled
+def meet(
+    rows: Columns, reach: int, position: int, recent: bool, shortest: int, pieces: Array, tangled: Array
+) -> tuple[Array, Array]:
+    """All that meet the pieces long enough, as KEPT, but for their own people; and who may in entangled rows.
+
+    ``tangled`` is a bool for each person, and is left false.
+    """
+    keys, ends, persons, flags = rows.key, rows.end, rows.person, rows.flags
+    known_from, known_until = rows.known_from, rows.known_until
+    kept, keeps = np.empty(64, KEPT), 0
+    people, count = np.empty(64, np.uint32), 0
+    for number in range(len(pieces)):
+        piece = pieces[number]
+        begin, finish = np.int64(piece.start), np.int64(piece.end)
+        low, high = at_venue(keys, rows.first_of_venue, rows.reach_of_venue, piece.venue, begin, finish, reach)
+        kept, people = roomy(kept, keeps, high - low), roomy(people, count, high - low)
+        for row in range(low, high):
+            flag = flags[row]
+            start, end = np.int64(keys[row] & START), np.int64(ends[row])
+            if min(end, finish) - max(start, begin) < shortest and not (flag & IS_ENTANGLED and end > begin):
+                continue
+            if flag & IS_SUPERSEDED and known_until[row] <= position:
+                continue
+            if persons[row] == piece.person or (not recent and known_from[row] > position):
+                continue
+            if not flag & IS_ENTANGLED:
+                kept[keeps].piece, kept[keeps].row = number, row
+                keeps += 1
+            elif not tangled[persons[row]]:
+                tangled[persons[row]] = True
+                people[count] = persons[row]
+                count += 1
+    for number in range(count):
+        tangled[people[number]] = False
+    return kept[:keeps], people[:count]
+
+
+@compiled
+def add_up(whose: Array, order: Array, met: Array) -> tuple[Array, Sums]:
+    """What MEETINGs add up to for each of ``whose``, which ``order`` sorts; and the distinct ones of these, sorted."""
+    distinct, count = np.empty(len(order), np.uint64), 0
+    exposed_at, certain_from = np.empty(len(order), np.uint32), np.empty(len(order), np.uint32)
+    encounters, seconds = np.zeros(len(order), np.int64), np.zeros(len(order), np.int64)
+    for at in order:
+        if count == 0 or distinct[count - 1] != whose[at]:
+            distinct[count], exposed_at[count], certain_from[count] = whose[at], NEVER, NEVER
+            count += 1
+        meeting, here = met[at], count - 1
+        exposed_at[here] = min(exposed_at[here], meeting.start)
+        certain_from[here] = min(certain_from[here], meeting.certain_start)
+        encounters[here] += 1
+        seconds[here] += np.int64(meeting.end) - np.int64(meeting.start)
+    infectors = np.ones(count, np.int64)
+    return distinct[:count], Sums(
+        exposed_at[:count], certain_from[:count], encounters[:count], seconds[:count], infectors
+    )
+
+
+@compiled
 def sums(seen: Array, people: Array) -> Sums:
     """What is noted of these people, who have a level now."""
     count = len(people)
     exposed_at, certain_from = np.empty(count, np.uint32), np.empty(count, np.uint32)
-    encounters, seconds = np.empty(count, np.int64), np.empty(count, np.int64)
+    encounters, seconds, infectors = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
     for number in range(count):
         one = seen[people[number]]
         exposed_at[number], certain_from[number] = one.exposed_at, one.certain_from
-        encounters[number], seconds[number] = one.encounters, one.seconds
+        encounters[number], seconds[number], infectors[number] = one.encounters, one.seconds, one.place
         one.state = REACHED
-    return Sums(exposed_at, certain_from, encounters, seconds)
+    return Sums(exposed_at, certain_from, encounters, seconds, infectors)
 
 
-@_compiled
+@compiled
 def become(seen: Array, people: Array, before: int, state: int) -> None:
     """What remains of the state of ``people`` in ``before``, and ``state``."""
     for person in people:
         seen[person].state = (seen[person].state & before) | state
 
 
-@_compiled
+@compiled
+def stand(seen: Array, people: Array) -> None:
+    """Notes the place of each of ``people`` in their order."""
+    for place in range(len(people)):
+        seen[people[place]].place = place
+
+
+@compiled
 def forget(seen: Array, people: Array) -> None:
     for person in people:
         one = seen[person]
-        one.seconds, one.encounters, one.state = 0, 0, 0
-        one.exposed_at, one.certain_from, one.infector = _NEVER, _NEVER, _NEVER
+        one.seconds, one.encounters, one.place, one.state = 0, 0, 0, 0
+        one.exposed_at, one.certain_from, one.infector = NEVER, NEVER, NEVER
 
 
-@_compiled
-def grouped(pairs: Array, place: Array, rank: Array, number: Array, contacts: int) -> tuple[Array, Array]:
-    """``pairs`` as infectors by place of the contact and then by rank: where those of each begin, and the infectors."""
-    first = np.zeros(contacts + 1, np.int64)
+@compiled
+def _sort(values: Array) -> None:
+    """In place; quickly where they are few, or in order but for a few."""
+    if len(values) > _FEW:
+        values.sort()
+        return
+    for at in range(1, len(values)):
+        value, here = values[at], at
+        while here > 0 and values[here - 1] > value:
+            values[here] = values[here - 1]
+            here -= 1
+        values[here] = value
+
+
+@compiled
+def infectors(seen: Array, pairs: Array, contacts: Array, counts: Array, passing_on: Array) -> tuple[Array, Array]:
+    """Who exposed each of ``contacts``, once, in the order of ``passing_on``: where those of each begin, and who.
+
+    ``counts`` says how many of ``pairs`` each has; those who pass on ``stand`` in their order.
+    """
+    first = np.zeros(len(contacts) + 1, np.int64)
+    for number in range(len(contacts)):
+        first[number + 1] = first[number] + counts[number]
+        seen[contacts[number]].place = first[number]
+    found = np.empty(len(pairs), np.uint32)
     for pair in pairs:
-        first[place[pair >> _VENUE] + 1] += 1
-    first = np.cumsum(first)
-    free = first.copy()
-    infectors = np.empty(len(pairs), np.uint32)
-    for pair in pairs:
-        contact = place[pair >> _VENUE]
-        infectors[free[contact]] = rank[pair & _START]
-        free[contact] += 1
+        one = seen[pair >> VENUE]
+        found[one.place] = seen[pair & START].place
+        one.place += 1
     kept = 0
-    for contact in range(contacts):
-        low, high = first[contact], first[contact + 1]
+    for number in range(len(contacts)):
+        low, high = first[number], first[number + 1]
         if high - low > 1:
-            infectors[low:high].sort()
-        first[contact] = kept
+            _sort(found[low:high])
+        first[number] = kept
         for at in range(low, high):
-            if at == low or infectors[at] != infectors[at - 1]:
-                infectors[kept] = infectors[at]
+            if at == low or found[at] != found[at - 1]:
+                found[kept] = found[at]
                 kept += 1
-    first[contacts] = kept
+    first[len(contacts)] = kept
     for at in range(kept):
-        infectors[at] = number[infectors[at]]
-    return first, infectors[:kept].copy()
+        found[at] = passing_on[found[at]]
+    return first, found[:kept].copy()

@@ -6,12 +6,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from infrastructure.graph.arrays import FOREVER, Array, find
+from infrastructure.graph.arrays import FOREVER, Array, find, first_of_runs
 
 OBSERVED: Final = np.uint8(1)
 """The check-out is known."""
 ENTANGLED: Final = np.uint8(2)
 """The stay may be another than ``[start, end)``: see stays.py."""
+SUPERSEDED: Final = np.uint8(4)
+"""Another version follows from ``known_until`` on; without this flag that column need not be looked at."""
 
 _VENUE: Final = np.uint64(32)
 _START: Final = np.uint64(2**32 - 1)
@@ -32,7 +34,7 @@ class Rows(NamedTuple):
     known_from: Array  # uint32
     known_until: Array  # uint32, FOREVER while current; changes when a version is superseded
     tag: Array  # uint32
-    flags: Array  # uint8; ENTANGLED may be added
+    flags: Array  # uint8; ENTANGLED and SUPERSEDED may be added
 
     @property
     def venue(self) -> Array:
@@ -42,11 +44,19 @@ class Rows(NamedTuple):
     def start(self) -> Array:
         return (self.key & _START).astype(np.uint32)
 
-    def take(self, which: Array) -> "Rows":
+    def take(self, which: Array | slice) -> "Rows":
         return Rows(*(column[which] for column in self))
 
     def known_at(self, position: int) -> Array:
         return (self.known_from <= position) & (position < self.known_until)
+
+    def supersede(self, row: Array, position: Array | int) -> None:
+        """Another version takes the place of these rows; whoever reads meanwhile answers for an earlier position."""
+        self.known_until[row] = position
+        self.flags[row] |= SUPERSEDED
+
+
+CHANGING: Final = ("known_until", "flags")
 
 
 def keys(venue: Array, start: Array) -> Array:
@@ -57,26 +67,31 @@ def together(rows: Sequence[Rows]) -> Rows:
     return rows[0] if len(rows) == 1 else Rows(*map(np.concatenate, zip(*rows, strict=True)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Part:
     """Rows sorted by venue and start, and by person. Only known_until and flags ever change, and only forwards.
 
-    ``by_person`` are row numbers ordered by person and start; those of ``people[i]`` stand in
-    ``[first[i], first[i + 1])``. No row lasts longer than ``reach`` seconds, none without check-out longer than
-    ``imputed_reach``; all start from ``first_start`` to ``last_start``; none is known before ``known_from`` or from
-    ``known_until`` on.
+    ``by_person`` are row numbers ordered by person and start. Those of person p stand in ``[first_of_person[p],
+    first_of_person[p + 1])``; where that would take more room than the rows, those of ``people[i]`` in
+    ``[first_of_person[i], first_of_person[i + 1])``. Likewise the rows of venue v from ``first_of_venue[v]`` on, the
+    longest of which lasts ``reach_of_venue[v]`` seconds; both are empty in small parts. No row lasts longer than
+    ``reach`` seconds, none without check-out longer than ``imputed_reach``; all start from ``first_start`` to
+    ``last_start``; none is known before ``known_from`` or from ``known_until`` on, all are from ``all_known_from`` on.
     """
 
     rows: Rows
     by_person: Array
     people: Array
-    first: Array
+    first_of_person: Array
+    first_of_venue: Array
+    reach_of_venue: Array
     kind: str
     reach: int
     imputed_reach: int
     first_start: int
     last_start: int
     known_from: int
+    all_known_from: int
     known_until: int
 
     @classmethod
@@ -87,17 +102,18 @@ class Part:
 
     @classmethod
     def indexed(cls, rows: Rows, by_person: Array, kind: str) -> "Part":
-        person = rows.person[by_person]
-        first = np.flatnonzero(np.concatenate([[True], person[1:] != person[:-1]]))
+        """Of rows in order, whose flags it may change."""
+        rows.flags[rows.known_until < FOREVER] |= SUPERSEDED
         length = rows.end - rows.start
         imputed = rows.flags & OBSERVED == 0
         return cls(
-            rows, by_person, person[first], np.append(first, len(person)).astype(np.uint32), kind,
+            rows, by_person, *_by_person(rows.person[by_person]), *_by_venue(rows.key, length), kind,
             reach=int(length.max()),
             imputed_reach=int(length[imputed].max(initial=0)),
             first_start=int(rows.start.min()),
             last_start=int(rows.start.max()),
             known_from=int(rows.known_from.min()),
+            all_known_from=int(rows.known_from.max()),
             known_until=int(rows.known_until.max()),
         )  # fmt: skip
 
@@ -117,8 +133,12 @@ class Part:
 
     def of_people(self, person: Array) -> tuple[Array, Array]:
         """Ranges in ``by_person`` of all rows of each person."""
-        at, known = find(self.people, person)
-        low, high = self.first[at].astype(np.int64), self.first[at + 1].astype(np.int64)
+        if len(self.people):
+            at, known = find(self.people, person)
+        else:
+            known = person < len(self.first_of_person) - 1
+            at = np.where(known, person, 0)
+        low, high = (self.first_of_person[place].astype(np.int64) for place in (at, at + 1))
         return np.where(known, low, 0), np.where(known, high, 0)
 
     def of_people_between(self, person: Array, after: Array, before: Array) -> tuple[Array, Array]:
@@ -139,9 +159,34 @@ class Part:
         return low
 
     @property
+    def is_mapped(self) -> bool:
+        """Whether it lies in files, as saved.py writes them, that processes share."""
+        return isinstance(self.rows.key.base, np.memmap)
+
+    @property
     def nbytes(self) -> int:
-        indexes = self.by_person.nbytes + self.people.nbytes + self.first.nbytes
-        return sum(column.nbytes for column in self.rows) + indexes
+        indexes = (self.by_person, self.people, self.first_of_person, self.first_of_venue, self.reach_of_venue)
+        return sum(column.nbytes for column in (*self.rows, *indexes))
+
+
+def _by_person(person: Array) -> tuple[Array, Array]:
+    """``people`` and ``first_of_person`` of the persons in order."""
+    new = np.flatnonzero(first_of_runs(person))
+    if int(person[-1]) > 2 * len(new):
+        return person[new], np.append(new, len(person)).astype(np.uint32)
+    numbers = np.arange(int(person[-1]) + 2)
+    return np.empty(0, np.uint32), np.searchsorted(person, numbers).astype(np.uint32)
+
+
+def _by_venue(key: Array, length: Array) -> tuple[Array, Array]:
+    """``first_of_venue`` and ``reach_of_venue`` of the rows in order, and how long they last."""
+    venues = int(key[-1] >> _VENUE) + 1
+    if venues > len(key):
+        return np.empty(0, np.uint32), np.empty(0, np.uint32)
+    first = np.searchsorted(key, np.arange(venues + 1, dtype=np.uint64) << _VENUE)
+    reach = np.maximum.reduceat(length, first[:-1].clip(max=len(key) - 1))
+    reach[first[:-1] == first[1:]] = 0
+    return first.astype(np.uint32), reach
 
 
 def minus(instant: Array, seconds: int) -> Array:
@@ -151,36 +196,3 @@ def minus(instant: Array, seconds: int) -> Array:
 
 MIXED, PAST, SHORT, LONG, LONGEST = "mixed", "past", "short", "long", "longest"
 """Kinds of parts: small ones hold everything, in larger ones superseded versions and long stays stand apart."""
-
-_LENGTHS: Final = ((SHORT, 3 * 3600), (LONG, 14 * 3600), (LONGEST, int(FOREVER)))
-SMALL: Final = 1 << 14
-
-
-def tidied(parts: Sequence[Part], *, entirely: bool = False) -> tuple[Part, ...]:
-    """The same rows in few parts: of each kind one, or some of which each is more than twice the next."""
-    mixed = [part for part in parts if part.kind == MIXED]
-    of_kind = {kind: [part for part in parts if part.kind == kind] for kind in (PAST, SHORT, LONG, LONGEST)}
-    if mixed and (entirely or sum(map(len, mixed)) >= SMALL):
-        for part in sorted_out(together([part.rows for part in mixed])):
-            of_kind[part.kind].append(part)
-        mixed = []
-    elif len(mixed) > 1:
-        mixed = [Part.of(together([part.rows for part in mixed]), MIXED)]
-    for same in of_kind.values():
-        while len(same) > 1 and (entirely or len(same[-2]) <= max(2 * len(same[-1]), SMALL)):
-            last, before = same.pop(), same.pop()
-            same.append(merged(before, last))
-    return (*(part for same in of_kind.values() for part in same), *mixed)
-
-
-def merged(one: Part, other: Part) -> Part:
-    return Part.of(together([one.rows, other.rows]), one.kind)
-
-
-def sorted_out(rows: Rows) -> list[Part]:
-    """One part for each kind of which there are rows."""
-    length = rows.end - rows.start
-    kind = np.searchsorted([longest for _, longest in _LENGTHS], length, "left") + 1
-    kind[rows.known_until < FOREVER] = 0
-    names = (PAST, *(name for name, _ in _LENGTHS))
-    return [Part.of(rows.take(kind == k), name) for k, name in enumerate(names) if (kind == k).any()]

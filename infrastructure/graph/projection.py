@@ -1,7 +1,7 @@
 """From events of the log to columns: what a batch of events says, read all at once."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import numpy as np
@@ -13,71 +13,52 @@ from domain.times import LATEST, parse_instant
 from domain.venues import Venue
 from domain.visits import Visit
 from infrastructure.graph.arrays import FOREVER, Array
+from infrastructure.graph.blocks import Block
+from infrastructure.graph.facts import Facts, LoggedEvent, PlaceFacts, QuarantineFacts, StayFacts, VisitFacts
 from infrastructure.graph.ids import halves
+from infrastructure.reading import Placed
+
+_Event: TypeAlias = LoggedEvent | Placed
 
 
-class LoggedEvent(NamedTuple):
-    """An event as the log keeps it; ``state`` is JSON with ``happened_at`` and the fields of the event class."""
-
-    position: int
-    topic: str
-    stream: UUID
-    state: bytes
-
-
-class VisitFacts(NamedTuple):
-    """n events of visits in order of position. ``old_start`` names the version that all but a check-in supersede."""
-
-    position: Array  # uint32
-    checked_in: Array  # bool
-    retracted: Array  # bool
-    person: Array  # uint64, shape (n, 2)
-    venue: Array  # uint64, shape (n, 2)
-    tag: Array  # uint32
-    old_start: Array  # uint32 seconds
-    start: Array  # uint32 seconds
-    end: Array  # uint32 seconds, FOREVER when unknown
-
-
-class StayFacts(NamedTuple):
-    """Default stays, set by registration or changed."""
-
-    position: Array  # uint32
-    changed: Array  # bool
-    venue: Array  # uint64, shape (n, 2)
-    seconds: Array  # uint32
-
-
-class PlaceFacts(NamedTuple):
-    """Venues that lie in another."""
-
-    position: Array  # uint32
-    part: Array  # uint64, shape (n, 2)
-    whole: Array  # uint64, shape (n, 2)
-
-
-class QuarantineFacts(NamedTuple):
-    position: Array  # uint32
-    stream: Array  # uint64, shape (n, 2)
-    person: Array  # uint64, shape (n, 2)
-    since: Array  # uint32 seconds
-    until: Array  # uint32 seconds, FOREVER when open
-
-
-class Facts(NamedTuple):
-    visits: VisitFacts
-    stays: StayFacts
-    places: PlaceFacts
-    quarantines: QuarantineFacts
-
-
-def read(events: Sequence[LoggedEvent]) -> Facts:
+def read(events: Sequence[LoggedEvent] | Block) -> Facts:
     """What the events say that matters to tracing. Raises Malformed, naming the first that cannot be read."""
+    if isinstance(events, Block):
+        others = _read_all(events.events(events.others(TOPICS)))
+        return others._replace(visits=_by_position(_plain(events), others.visits))
+    return _read_all(events)
+
+
+def ends(events: Sequence[LoggedEvent] | Block) -> tuple[int, int]:
+    """The positions of the first and the last one."""
+    if isinstance(events, Block):
+        return int(events.places.position[0]), int(events.places.position[-1])
+    return events[0].position, events[-1].position
+
+
+def _plain(block: Block) -> VisitFacts:
+    """The check-ins that need no further reading."""
+    found = block.check_ins
+    tag = block.pieces(block.places.stream[found.row] + 12, 4).view(">u4").ravel().astype(np.uint32)
+    yes, no = np.ones(len(found.row), bool), np.zeros(len(found.row), bool)
+    position = block.places.position[found.row].astype(np.uint32)
+    return VisitFacts(position, yes, no, found.person, found.venue, tag, found.start, found.start, found.end)
+
+
+def _by_position(some: VisitFacts, others: VisitFacts) -> VisitFacts:
+    if not len(others.position):
+        return some
+    together = VisitFacts(*map(np.concatenate, zip(some, others, strict=True)))
+    order = np.argsort(together.position, kind="stable")
+    return VisitFacts(*(column[order] for column in together))
+
+
+def _read_all(events: Sequence[_Event]) -> Facts:
     try:
         return _read(events)
     except (ValueError, KeyError, TypeError, AttributeError, Malformed) as error:
         for event in events if len(events) > 1 else ():
-            read([event])
+            _read_all([event])
         raise Malformed(f"the event at position {events[0].position} cannot be read: {error!r}") from error
 
 
@@ -86,9 +67,11 @@ _VENUE: Final = frozenset({Venue.Registered.TOPIC, Venue.DefaultStayChanged.TOPI
 _QUARANTINE: Final = frozenset({
     Quarantine.Assigned.TOPIC, Quarantine.Extended.TOPIC, Quarantine.Released.TOPIC, Quarantine.Withdrawn.TOPIC,
 })  # fmt: skip
+TOPICS: Final = _VISIT | _VENUE | _QUARANTINE
+"""The events that matter to tracing."""
 
 
-def _read(events: Sequence[LoggedEvent]) -> Facts:
+def _read(events: Sequence[_Event]) -> Facts:
     return Facts(
         _visits([event for event in events if event.topic in _VISIT]),
         *_venues([event for event in events if event.topic in _VENUE]),
@@ -96,7 +79,7 @@ def _read(events: Sequence[LoggedEvent]) -> Facts:
     )
 
 
-def _visits(events: Sequence[LoggedEvent]) -> VisitFacts:
+def _visits(events: Sequence[_Event]) -> VisitFacts:
     states = _states(events)
     corrected = [event.topic == Visit.Corrected.TOPIC for event in events]
     start = instants([state["check_in"] for state in states])
@@ -117,7 +100,7 @@ def _visits(events: Sequence[LoggedEvent]) -> VisitFacts:
     )
 
 
-def _venues(events: Sequence[LoggedEvent]) -> tuple[StayFacts, PlaceFacts]:
+def _venues(events: Sequence[_Event]) -> tuple[StayFacts, PlaceFacts]:
     states = _states(events)
     wholes = [state.get("part_of") for state in states]
     parts = [event for event, whole in zip(events, wholes, strict=True) if whole is not None]
@@ -129,7 +112,7 @@ def _venues(events: Sequence[LoggedEvent]) -> tuple[StayFacts, PlaceFacts]:
     ), PlaceFacts(_positions(parts), _streams(parts), uuids([whole for whole in wholes if whole is not None]))
 
 
-def _quarantines(events: Sequence[LoggedEvent]) -> QuarantineFacts:
+def _quarantines(events: Sequence[_Event]) -> QuarantineFacts:
     """A withdrawn one is as if it never began."""
     states = _states(events)
     begun = [event.topic != Quarantine.Withdrawn.TOPIC for event in events]
@@ -146,18 +129,18 @@ def _quarantines(events: Sequence[LoggedEvent]) -> QuarantineFacts:
     )
 
 
-def _states(events: Sequence[LoggedEvent]) -> list[dict[str, Any]]:
+def _states(events: Sequence[_Event]) -> list[dict[str, Any]]:
     states = from_json(b"[" + b",".join([event.state for event in events]) + b"]", cache_strings="keys")
     if len(states) != len(events):
         raise ValueError("a state is not one JSON object")
     return states  # type: ignore[no-any-return]  # from_json gives what the JSON holds
 
 
-def _positions(events: Sequence[LoggedEvent]) -> Array:
+def _positions(events: Sequence[_Event]) -> Array:
     return np.array([event.position for event in events], np.uint32)
 
 
-def _streams(events: Iterable[LoggedEvent]) -> Array:
+def _streams(events: Iterable[_Event]) -> Array:
     return halves(b"".join([event.stream.bytes for event in events]))
 
 

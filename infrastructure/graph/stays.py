@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from infrastructure.graph.arrays import FOREVER, Array, all_ranges, distinct, find, mixed
-from infrastructure.graph.part import ENTANGLED, MIXED, OBSERVED, Part, Rows, keys
+from infrastructure.graph.arrays import Array, all_ranges, distinct, find, mixed
+from infrastructure.graph.part import ENTANGLED, OBSERVED, Part
 
 
 class Resolved(NamedTuple):
@@ -45,29 +45,12 @@ class Stays:
         self.rows = int(self.base[-1])
         self._resolved = Resolved.nothing()
         self._known = np.zeros(people, bool)
-        self.entangled_rows = entangled_rows  # or another that does the same
 
     def of(self, rows: Array, people: Array) -> Resolved:
         """The stays of these entangled ``rows`` of these ``people``, one for one."""
-        self._resolve(people)
+        self.resolve(people)
         at, _ = find(self._resolved.row, rows)
         return Resolved(*(column[at] for column in self._resolved))
-
-    def joined(self, people: Array) -> Part | None:
-        """The stays of the entangled rows of these ``people`` as rows that are stays; ``visit`` is what names each."""
-        self._resolve(people)
-        wanted = np.zeros(len(self._known), bool)
-        wanted[people] = True
-        found = self._resolved
-        these = np.flatnonzero((found.row == found.last) & wanted[found.person])
-        if not len(these):
-            return None
-        nothing, always = np.zeros((2, len(these)), np.uint32), np.full(len(these), FOREVER)
-        rows = Rows(
-            keys(found.venue[these], found.start[these]), found.end[these], found.person[these],
-            found.last[these].astype(np.uint32), nothing[0], always, nothing[1], found.observed[these] * OBSERVED,
-        )  # fmt: skip
-        return Part.of(rows, MIXED)
 
     def visits(self, stays: Array) -> list[tuple[int, ...]]:
         """The positions of the visits of each stay, in order of check-in."""
@@ -107,7 +90,8 @@ class Stays:
             values[here] = getattr(part.rows, name)[rows[here] - base]
         return values
 
-    def _resolve(self, people: Array) -> None:
+    def resolve(self, people: Array) -> None:
+        """Finds the stays of these people's entangled rows, once."""
         new = distinct(people[~self._known[people]])
         if len(new):
             self._known[new] = True
@@ -119,7 +103,7 @@ class Stays:
     def _entangled(self, people: Array) -> Resolved:
         found = []
         for part, base in zip(self.parts, self.base.tolist(), strict=False):
-            row = self.entangled_rows(part, people, self.position)
+            row = entangled_rows(part, people, self.position)
             found.append((row + np.int64(base), *part.rows.take(row)))
         number, *columns = map(np.concatenate, zip(*found, strict=True))
         return resolved(number, *columns)

@@ -1,12 +1,12 @@
 """Contact tracing on columns, level by level. semantics.md, "Trace"; the same answers as domain/contacts.py."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from domain.contacts import open_windows
-from infrastructure.graph.arrays import FOREVER, Array, all_ranges, distinct, ranges
+from infrastructure.graph.arrays import FOREVER, Array, all_ranges, distinct, first_of_runs, ranges
 from infrastructure.graph.confinements import KnownConfinements
 from infrastructure.graph.ids import Ids
 from infrastructure.graph.part import ENTANGLED, OBSERVED, Part, keys, minus
@@ -58,7 +58,8 @@ class Encounters(NamedTuple):
 
 
 class Level(NamedTuple):
-    """The contacts of one level one for one, and who exposed them: ``pairs`` are contact << 32 | infector.
+    """The contacts of one level by exposed_at and person; those who exposed contact i, in their order, are
+    ``via[via_first[i]:via_first[i + 1]]``.
 
     ``certain`` are those who would have this level if only observed stays existed.
     """
@@ -68,15 +69,52 @@ class Level(NamedTuple):
     encounters: Array
     seconds: Array
     certain: Array
-    pairs: Array
+    via_first: Array
+    via: Array
     evidence: Encounters | None
+
+
+_NUMBERS: Final = np.empty(0, np.uint32)
+_COUNTS: Final = np.empty(0, np.int64)
+NOBODY_MET: Final = Level(
+    _NUMBERS, _NUMBERS, _COUNTS, _COUNTS, np.empty(0, bool), np.zeros(1, np.int64), _NUMBERS, None
+)
+
+
+def by_id(person: Array, people: Ids) -> Array:
+    """The order of these people."""
+    high = people.high[person]
+    order = np.argsort(high)
+    return order if first_of_runs(high[order]).all() else np.lexsort((people.low[person], high))
+
+
+def by_exposure(exposed_at: Array, person: Array, people: Ids, within: Array | None = None) -> Array:
+    """The order of contacts: by exposed_at (uint32) and person, and before that by ``within``, where given."""
+    high = people.high[person]
+    roughly = exposed_at.astype(np.uint64) << np.uint64(32) | high >> np.uint64(32)
+    order = np.argsort(roughly)
+    told_apart = first_of_runs(roughly[order])
+    if within is not None:
+        order = order[np.argsort(within[order], kind="stable")]
+        told_apart = first_of_runs(roughly[order]) | first_of_runs(within[order])
+    if told_apart.all():
+        return order
+    first = () if within is None else (within,)
+    return np.lexsort((people.low[person], high, exposed_at, *first))
+
+
+def places(column: Array, values: Array) -> Array:
+    """Where each of ``values`` stands in ``column``, whose values are distinct and hold them."""
+    order = np.argsort(column)
+    found: Array = order[np.searchsorted(column, values, sorter=order)]
+    return found
 
 
 class Tracer:
     """Finds levels from windows, in passes over whole columns."""
 
     def __init__(
-        self, stays: Stays, confinements: KnownConfinements, people: int, min_seconds: int, until: int | None
+        self, stays: Stays, confinements: KnownConfinements, people: Ids, min_seconds: int, until: int | None
     ) -> None:
         self.stays = stays
         self.confinements = confinements
@@ -89,20 +127,20 @@ class Tracer:
         found = list(self._levels(first, levels, evidence=evidence))
         if all(level.certain.all() for level in found):
             return found
-        when_observed = np.zeros(self.people, np.int64)
+        when_observed = np.zeros(len(self.people), np.int64)
         for number, level in enumerate(self._levels(first, levels, observed_only=True), start=1):
             when_observed[level.person] = number
         return [
             level._replace(certain=when_observed[level.person] == number) for number, level in enumerate(found, start=1)
         ]
 
-    def via(self, pairs: Array, place: Array, people: Ids, contacts: int) -> tuple[Array, Array]:
-        """The infectors by ``place`` of the contact, then in the order of ``people``, and where those of each begin."""
-        contact = place[(pairs >> np.uint64(32)).astype(np.int64)].astype(np.uint64)
-        infector = people.rank[(pairs & np.uint64(2**32 - 1)).astype(np.int64)]
-        ordered = np.sort(contact << np.uint64(32) | infector)
-        first = np.searchsorted(ordered, np.arange(contacts + 1, dtype=np.uint64) << np.uint64(32))
-        return first, people.number[(ordered & np.uint64(2**32 - 1)).astype(np.int64)]
+    def each(self, first: Windows) -> list[Level]:
+        """Level 1 of every window by itself; no window's person is its own contact."""
+        found = []
+        for number in range(len(first.person)):
+            levels = self.levels(Windows(*(column[number : number + 1] for column in first)), 1)
+            found.append(levels[0] if levels else NOBODY_MET)
+        return found
 
     def _levels(
         self, first: Windows, levels: int, *, observed_only: bool = False, evidence: bool = False
@@ -111,7 +149,7 @@ class Tracer:
 
         Otherwise everybody is ``certain`` where all encounters are observed, and nobody where they are not.
         """
-        reached = np.zeros(self.people, bool)
+        reached = np.zeros(len(self.people), bool)
         reached[first.person] = True
         windows = first
         for remaining in reversed(range(levels)):
@@ -236,11 +274,12 @@ class Tracer:
 class _Exposures:
     """What the meetings of one level add up to."""
 
-    def __init__(self, people: int, ever_confined: Array | None, *, in_full: bool, evidence: bool) -> None:
+    def __init__(self, people: Ids, ever_confined: Array | None, *, in_full: bool, evidence: bool) -> None:
+        self.people = people
         self.in_full = in_full
-        self.count = np.zeros(people, np.int64)
-        self.seconds = np.zeros(people, np.int64)
-        self.earliest = np.full(people, FOREVER, np.uint32)
+        self.count = np.zeros(len(people), np.int64)
+        self.seconds = np.zeros(len(people), np.int64)
+        self.earliest = np.full(len(people), FOREVER, np.uint32)
         self.pairs: list[Array] = []
         self.ever_confined = ever_confined
         self.confined: list[Array] = []
@@ -272,15 +311,24 @@ class _Exposures:
 
     def level(self) -> Level:
         person = np.flatnonzero(self.earliest < FOREVER).astype(np.uint32)
+        person = person[by_exposure(self.earliest[person], person, self.people)]
         return Level(
             person,
             self.earliest[person],
             self.count[person],
             self.seconds[person],
             np.full(len(person), self.all_observed),
-            distinct(np.concatenate(self.pairs)) if self.pairs else np.empty(0, np.uint64),
+            *self._via(person),
             Encounters(*map(np.concatenate, zip(*self.evidence, strict=True))) if self.evidence else None,
         )
+
+    def _via(self, person: Array) -> tuple[Array, Array]:
+        """``via_first`` and ``via`` of these contacts."""
+        pairs = distinct(np.concatenate([np.empty(0, np.uint64), *self.pairs]))
+        infector = (pairs & np.uint64(2**32 - 1)).astype(np.uint32)
+        place = places(person, (pairs >> np.uint64(32)).astype(np.uint32))
+        order = np.lexsort((self.people.low[infector], self.people.high[infector], place))
+        return np.searchsorted(place[order], np.arange(len(person) + 1)), infector[order]
 
     def starts_of_confined(self) -> tuple[Array, Array]:
         """Contacts that were ever in quarantine, and the start of each of their encounters."""

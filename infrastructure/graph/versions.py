@@ -6,8 +6,8 @@ import numpy as np
 
 from domain.errors import Malformed
 from infrastructure.graph.arrays import FOREVER, Array, all_ranges
+from infrastructure.graph.facts import VisitFacts
 from infrastructure.graph.part import ENTANGLED, MIXED, OBSERVED, Part, Rows, keys, minus, together
-from infrastructure.graph.projection import VisitFacts
 
 
 def recorded(parts: Sequence[Part], facts: VisitFacts, person: Array, venue: Array, default_stay: Array) -> Part | None:
@@ -21,8 +21,9 @@ def recorded(parts: Sequence[Part], facts: VisitFacts, person: Array, venue: Arr
     opens = ~facts.retracted
     supersedes = ~facts.checked_in
     rows = _opened(facts, person, venue, default_stay)
+    if not supersedes.any():
+        return entangled(parts, Part.of(rows, MIXED))
     before = _predecessors(facts, person, venue, opens, supersedes)
-
     inside = before >= 0
     rows.known_until[before[inside]] = facts.position[inside]
     outside = supersedes & ~inside
@@ -93,7 +94,7 @@ def ended(parts: Sequence[Part], key: Array, person: Array, tag: Array, position
         same = (rows.person[row] == person[which]) & (rows.tag[row] == tag[which])
         same &= (rows.known_from[row] < position[which]) & (position[which] <= rows.known_until[row])
         which, row = which[same], row[same]
-        rows.known_until[row] = position[which]
+        rows.supersede(row, position[which])
         visit[which] = rows.visit[row]
         found[which] = True
     if not found.all():
@@ -116,7 +117,7 @@ def _with_stay(part: Part, position: int, venue: int, seconds: int) -> Rows:
     rows = part.rows
     current = (rows.known_from[at] < position) & (position <= rows.known_until[at]) & (rows.flags[at] & OBSERVED == 0)
     row = np.flatnonzero(current) + low
-    rows.known_until[row] = position
+    rows.supersede(row, position)
     here = np.full(len(row), position, np.uint32)
     again = rows.take(row)
     return again._replace(

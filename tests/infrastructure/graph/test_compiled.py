@@ -18,6 +18,7 @@ from infrastructure.graph import VisitGraph, kernel, warm_up
 from tests.outbreak import Outbreak, asked, by_name, by_uuid
 
 ROOT = Path(__file__).parents[3]
+LOOPS = ("add_up", "become", "clip", "clip_joined", "forget", "infectors", "meet", "meetings", "scan", "stand", "sums")
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +105,7 @@ def test_scratch_arrays_leave_nothing_behind() -> None:
             for seen in scanning._free:
                 blank = np.empty(len(seen), seen.dtype)
                 scanning.loops.forget(blank, np.arange(len(seen), dtype=np.uint32))
-                assert all(np.array_equal(seen[name], blank[name]) for name in seen.dtype.names if name != "unused")
+                assert all(np.array_equal(seen[name], blank[name]) for name in seen.dtype.names)
 
 
 def test_a_scratch_array_of_a_question_that_failed_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +127,7 @@ def test_a_scratch_array_of_a_question_that_failed_is_not_used_again(monkeypatch
 
 
 def test_a_loaded_graph_needs_no_further_compilation(tmp_path: Path) -> None:
-    from infrastructure.graph import loops
+    from infrastructure.graph import joining, loops
 
     outbreak = crowd(30)
     outbreak.graph().save(tmp_path)
@@ -135,12 +136,12 @@ def test_a_loaded_graph_needs_no_further_compilation(tmp_path: Path) -> None:
     for question in questions(30):
         expected = outbreak.known.trace(question)
         assert by_name(answered(loaded, question)) == expected
-    for loop in (loops.entangled_rows, loops.clip, loops.scan, loops.sums, loops.grouped, loops.become, loops.forget):
-        assert len(loop.signatures) == 1  # type: ignore[attr-defined] # numba's, not a function's
+    called = [joining.entangled, joining.joined, *(getattr(loops, name) for name in LOOPS)]
+    assert [len(loop.signatures) for loop in called] == [1] * len(called)
 
 
 def test_without_numba_the_passes_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel, "_tracer", None)
+    monkeypatch.setattr(kernel, "_scanning", None)
     monkeypatch.setitem(sys.modules, "numba", None)
     outbreak = Outbreak("ann cafe 9-11", "bob cafe 9-11")
 

@@ -1,5 +1,6 @@
 """Whatever is recorded, in whatever batches: the columns answer what the reference answers from what was known then."""
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -136,7 +137,7 @@ def graph_in_batches(data: st.DataObject, outbreak: Outbreak) -> VisitGraph:
 @pytest.fixture(autouse=True)
 def _tiny_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a handful of rows is sorted out into kinds, and looked at in several goes."""
-    monkeypatch.setattr("infrastructure.graph.part.SMALL", 8)
+    monkeypatch.setattr("infrastructure.graph.tidying.SMALL", 8)
     monkeypatch.setattr("infrastructure.graph.arrays.AT_ONCE", 5)
 
 
@@ -152,6 +153,21 @@ def test_trace(data: st.DataObject, outbreak: Outbreak, question: Question) -> N
         assert by_name(list(graph.trace(by_uuid(question), as_of))) == expected.contacts
 
 
+@on_every_path
+@some
+@given(st.data(), outbreaks(), st.lists(questions(), min_size=1, max_size=5), st.booleans())
+def test_many_traces_at_once(
+    data: st.DataObject, outbreak: Outbreak, asked: list[Question], only_first_level: bool
+) -> None:
+    graph = graph_in_batches(data, outbreak)
+    if only_first_level:
+        asked = [replace(question, levels=1, min_seconds=asked[0].min_seconds) for question in asked]
+    as_of = data.draw(st.integers(0, outbreak.position))
+    found = [by_name(list(one)) for one in graph.trace_many([by_uuid(question) for question in asked], as_of)]
+    assert found == [outbreak.history[as_of].trace(question).contacts for question in asked]
+
+
+@on_every_path
 @many
 @given(st.data(), outbreaks(), venues, instants, instants)
 def test_overlaps(data: st.DataObject, outbreak: Outbreak, venue: str, start: int, end: int) -> None:
@@ -164,7 +180,8 @@ def test_overlaps(data: st.DataObject, outbreak: Outbreak, venue: str, start: in
         assert by_name(list(graph.overlaps(uuid(venue), start, end, whom, minimum, as_of))) == expected
 
 
-@many
+@on_every_path
+@some
 @given(st.data(), wholes(), venues, instants, instants)
 def test_overlaps_at_a_whole_and_its_parts(
     data: st.DataObject, outbreak: Outbreak, venue: str, start: int, end: int

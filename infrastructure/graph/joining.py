@@ -1,0 +1,115 @@
+"""The stays of entangled rows, compiled: the same as in stays.py, for the people who matter to a question."""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from infrastructure.graph.arrays import Array
+from infrastructure.graph.compiling import (
+    IS_ENTANGLED,
+    IS_OBSERVED,
+    START,
+    VENUE,
+    Columns,
+    Index,
+    Record,
+    compiled,
+    of_person,
+    roomy,
+)  # fmt: skip
+
+ENTANGLED_ROW: Final = np.dtype(
+    [(name, np.uint64) for name in ("key", "row")]
+    + [(name, np.uint32) for name in ("whose", "end", "visit", "observed")],
+    align=True,
+)
+"""A row that is no stay by itself, of the person of that place in a list."""
+
+
+class Joined(NamedTuple):
+    """Stays of entangled rows, by person and start; ``whose`` and ``row``, which names it, as in ENTANGLED_ROW."""
+
+    whose: Array
+    key: Array
+    end: Array
+    observed: Array
+    row: Array
+
+
+@compiled
+def entangled(rows: Columns, visit: Array, index: Index, base: int, position: int, people: Array) -> Array:
+    """The ENTANGLED_ROWs of these people that are known at ``position``."""
+    flags, by_person = rows.flags, index.by_person
+    found, count = np.empty(len(people) + 64, ENTANGLED_ROW), 0
+    for whose in range(len(people)):
+        low, high = of_person(index.people, index.first, people[whose])
+        found = roomy(found, count, high - low)
+        for place in range(low, high):
+            row = by_person[place]
+            if flags[row] & IS_ENTANGLED and rows.known_from[row] <= position < rows.known_until[row]:
+                one = found[count]
+                one.key, one.row, one.whose, one.end = rows.key[row], base + np.int64(row), whose, rows.end[row]
+                one.visit, one.observed = visit[row], flags[row] & IS_OBSERVED
+                count += 1
+    return found[:count]
+
+
+@compiled
+def _comes_before(one: Record, other: Record) -> Any:
+    """Of two rows of one person and instant: by venue and visit."""
+    return one.key < other.key or (one.key == other.key and one.visit < other.visit)
+
+
+@compiled
+def joined(rows: Array, order: Array) -> Joined:
+    """The stays of ENTANGLED_ROWs, which ``order`` puts in the order of ``whose`` and start. As stays.py has it."""
+    count = len(order)
+    for at in range(1, count):  # rows of one instant by venue and visit
+        here, row = at, order[at]
+        one = rows[row]
+        while here > 0:
+            before = rows[order[here - 1]]
+            if before.whose != one.whose or before.key & START != one.key & START or not _comes_before(one, before):
+                break
+            order[here] = order[here - 1]
+            here -= 1
+        order[here] = row
+    into = np.empty(count, np.int64)
+    start, end = np.empty(count, np.uint64), np.empty(count, np.uint32)
+    following, stays = -1, 0  # where the person's next instant begins
+    for at in range(count - 1, -1, -1):
+        one = rows[order[at]]
+        start[at], end[at], into[at] = one.key & START, one.end, at
+        if at + 1 < count:
+            after = rows[order[at + 1]]
+            if after.whose != one.whose:
+                following = -1
+            elif after.key & START != start[at]:
+                following = at + 1
+        if following >= 0 and not one.observed and start[following] <= end[at]:
+            instant = rows[order[following]].key & START
+            for other in range(following, count):
+                candidate = rows[order[other]]
+                if candidate.whose != one.whose or candidate.key & START != instant:
+                    break
+                if candidate.key >> VENUE == one.key >> VENUE:
+                    into[at] = into[other]
+                    break
+            if into[at] == at:
+                end[at] = min(np.uint64(end[at]), instant)
+        if into[at] == at:
+            stays += 1
+    for at in range(count):
+        start[into[at]] = min(start[into[at]], start[at])
+    found = Joined(
+        np.empty(stays, np.uint32), np.empty(stays, np.uint64), np.empty(stays, np.uint32), np.empty(stays, np.uint8),
+        np.empty(stays, np.int64),
+    )  # fmt: skip
+    made = 0
+    for at in range(count):
+        if into[at] == at:
+            one = rows[order[at]]
+            found.whose[made], found.key[made] = one.whose, (one.key >> VENUE) << VENUE | start[at]
+            found.end[made], found.observed[made], found.row[made] = end[at], one.observed, one.row
+            made += 1
+    return found
