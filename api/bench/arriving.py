@@ -10,7 +10,9 @@ from typing import Any, Final
 import numpy as np
 
 from api.app import open_truyvet
-from api.bench.synthetic import DAYS, START, Visits, person_name, visits
+from api.bench.synthetic import END, made
+from api.simulation import Visits
+from api.simulation.naming import person_name, venue_code
 from application.provenance import LOCAL
 from domain.times import to_text
 from infrastructure.settings import Settings
@@ -22,31 +24,31 @@ LATE_SHARE: Final = 0.0005
 """Of which so many are from the four days before, of people and venues of the outbreak; the others are elsewhere."""
 ELSEWHERE: Final = 2_000_000
 """People; a venue for twenty."""
-NOW: Final = START + DAYS * 86_400
+NOW: Final = END
 _DAY: Final = 86_400
 
 
 def arrive(data_dir: Path, count: int) -> None:
     """Bring 5,000 visits a second, in its own process; says how many."""
-    made, rng = visits(count), np.random.default_rng(5_000)
+    visits, rng = made(count).visits, np.random.default_rng(5_000)
     with open_truyvet(Settings(data_dir=data_dir, database_url=None)) as truyvet:
         started, late = time.perf_counter(), 0
         for second in range(SECONDS):
             is_late = rng.random(ARRIVING) < LATE_SHARE
             late += int(is_late.sum())
-            truyvet.imports.visits(BytesIO(_arrivals(made, rng, second, is_late)), register_venues=True, by=LOCAL)
+            truyvet.imports.visits(BytesIO(_arrivals(visits, rng, second, is_late)), register_venues=True, by=LOCAL)
             time.sleep(max(started + second + 1 - time.perf_counter(), 0))
         took = time.perf_counter() - started
     line = {"visits": SECONDS * ARRIVING, "late": late, "per_second": round(SECONDS * ARRIVING / took)}
     sys.stdout.write(json.dumps(line) + "\n")
 
 
-def _arrivals(made: Visits, rng: Any, second: int, is_late: Any) -> bytes:
-    people, venues = rng.integers(0, made.people, ARRIVING), made.venue[rng.integers(0, len(made), ARRIVING)]
+def _arrivals(visits: Visits, rng: Any, second: int, is_late: Any) -> bytes:
+    people, venues = (column[rng.integers(0, len(visits), ARRIVING)] for column in (visits.person, visits.venue))
     others, places = rng.integers(0, ELSEWHERE, ARRIVING), rng.integers(0, ELSEWHERE // 20, ARRIVING)
     check_in = NOW - rng.integers(0, 4 * _DAY, ARRIVING)
     lines = [
-        f"{person_name(people[n])},v{venues[n]},{to_text(int(check_in[n]))},\n" if is_late[n]
+        f"{person_name(people[n])},{venue_code(venues[n])},{to_text(int(check_in[n]))},\n" if is_late[n]
         else f"ref:elsewhere:{others[n]},w{places[n]},{to_text(NOW + 60 * second)},\n"
         for n in range(ARRIVING)
     ]  # fmt: skip

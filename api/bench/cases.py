@@ -19,8 +19,10 @@ import numpy as np
 from api.app import Truyvet, open_truyvet
 from api.bench.arriving import LATE_SHARE, NOW, SECONDS
 from api.bench.results import Measurement, Times
-from api.bench.synthetic import Visits, person_name, visits, write_csv
+from api.bench.synthetic import made, write_csv
 from api.http.serve import following
+from api.simulation import Visits
+from api.simulation.naming import person_name, venue_code
 from application.exposures import exposures_stream
 from application.provenance import LOCAL as LOCAL_BY
 from domain.errors import Refused
@@ -43,16 +45,16 @@ def measure(count: int, against: Sequence[str]) -> Measurement:
     if against:
         raise Refused("cases is measured against nothing")
     warm_up()
-    made = visits(count)
+    visits = made(count).visits
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="truyvet-bench-")))
         directory.chmod(0o711)
         settings = Settings(data_dir=directory / "data", database_url=None)
         file = directory / "visits.csv"
-        write_csv(made, file)
+        write_csv(count, file)
         with open_truyvet(settings) as truyvet, file.open("rb") as content:
             truyvet.imports.visits(content, register_venues=True, by=LOCAL_BY)
-            _import(truyvet, _visits_of_index_people(made))
+            _import(truyvet, _visits_of_index_people(visits))
             truyvet.graph.catch_up()
             truyvet.policies.catch_up(3_600)
         truyvet = stack.enter_context(following(settings))
@@ -60,7 +62,7 @@ def measure(count: int, against: Sequence[str]) -> Measurement:
         ready = [_readiness(truyvet, number) for number in range(READY_CASES)]
         for one in ready:
             truyvet.cases.close(one["case"])
-        late = _late_facts(truyvet, settings, made)
+        late = _late_facts(truyvet, settings, visits)
     listed = Times("truyvet", [one["listed"] for one in ready])
     more = {
         "exposures_recorded_ms": _ms(median(one["recorded"] for one in ready)),
@@ -68,22 +70,24 @@ def measure(count: int, against: Sequence[str]) -> Measurement:
         "contacts_median": median(one["contacts"] for one in ready),
         "late_facts": late,
     }
-    return Measurement("cases", len(made), True, listed, [], more)
+    return Measurement("cases", count, True, listed, [], more)
 
 
-def _visits_of_index_people(made: Visits) -> bytes:
+def _visits_of_index_people(visits: Visits) -> bytes:
     """Index people come where others are, on the last day, until they have met about 300."""
     rng = np.random.default_rng(300)
-    recent = np.flatnonzero(made.check_in > NOW - _DAY)
+    recent = np.flatnonzero(visits.check_in > NOW - _DAY)
     lines = ["person,venue,check_in,check_out"]
     for number in range(READY_CASES):
         met: set[int] = set()
         for _ in range(_VISITS_OF_F0):
             one = int(rng.choice(recent))
-            start, end = int(made.check_in[one]), int(made.check_out[one])
-            lines.append(f"{_index_person(number)},v{made.venue[one]},{to_text(start)},{to_text(end)}")
-            there = (made.venue == made.venue[one]) & (made.check_in < end - 900) & (made.check_out > start + 900)
-            met.update(made.person[there].tolist())
+            start, end = int(visits.check_in[one]), int(visits.check_out[one])
+            lines.append(f"{_index_person(number)},{venue_code(visits.venue[one])},{to_text(start)},{to_text(end)}")
+            there = (
+                (visits.venue == visits.venue[one]) & (visits.check_in < end - 900) & (visits.check_out > start + 900)
+            )
+            met.update(visits.person[there].tolist())
             if len(met) >= F1:
                 break
     return "\n".join(lines).encode() + b"\n"
@@ -116,12 +120,12 @@ def _await(reached: Any) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def _late_facts(truyvet: Truyvet, settings: Settings, made: Visits) -> dict[str, Any]:
+def _late_facts(truyvet: Truyvet, settings: Settings, visits: Visits) -> dict[str, Any]:
     """1,000 open cases, whose F1 are in quarantine, while visits arrive, some of them late."""
-    _open_cases(truyvet, made)
+    _open_cases(truyvet, visits)
     begun = truyvet.log.head()
     _tell("cases are open")
-    with _arriving(settings, made) as arriving:
+    with _arriving(settings, len(visits)) as arriving:
         told, _ = arriving.communicate(timeout=20 * SECONDS)
     end = truyvet.log.head()
     _await(lambda: truyvet.policies.position >= end)
@@ -140,12 +144,13 @@ def _late_facts(truyvet: Truyvet, settings: Settings, made: Visits) -> dict[str,
     }
 
 
-def _open_cases(truyvet: Truyvet, made: Visits) -> None:
+def _open_cases(truyvet: Truyvet, visits: Visits) -> None:
     """Infectious for a day, and known the day after: by then their F1 were confined."""
     rng = np.random.default_rng(1_000)
     onset, isolated_at = local_day(NOW), NOW - _DAY
     start = start_of_day(add_days(onset, -2), LOCAL)
-    people = [person_name(n) for n in rng.choice(made.people, min(OPEN_CASES, made.people), replace=False).tolist()]
+    came = np.unique(visits.person)
+    people = [person_name(n) for n in rng.choice(came, min(OPEN_CASES, len(came)), replace=False).tolist()]
     confined: set[UUID] = set()
     for person in people:
         found = truyvet.contacts.trace(person, start, isolated_at, levels=1)
@@ -168,8 +173,8 @@ def _caused(truyvet: Truyvet, after: int) -> Iterator[tuple[Any, Any]]:
 
 
 @contextmanager
-def _arriving(settings: Settings, made: Visits) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "api.bench.arriving", str(settings.data_dir), str(len(made))]
+def _arriving(settings: Settings, count: int) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "api.bench.arriving", str(settings.data_dir), str(count)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process

@@ -1,10 +1,7 @@
 """Live check-ins over HTTP, 64 clients at once, against a bare service that does one INSERT for each."""
 
 import json
-import os
 import random
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +19,7 @@ from api.app import Truyvet, open_truyvet
 from api.bench.bare import CONNINFO
 from api.bench.load import CLIENTS, Answered, post_all
 from api.bench.results import Measurement, Rate
+from api.bench.service import free_port, running, served
 from domain.errors import Refused, Unavailable
 from domain.times import to_text
 from domain.visits import Visit
@@ -36,8 +34,6 @@ SEED: Final = 64
 _DATABASE = "bare"
 _PATH = "/v1/check-ins"
 _WARM_UP = 500
-_START_SECONDS = 60.0
-"""The longest that a service may take to answer at all."""
 
 
 def measure(count: int, against: Sequence[str]) -> Measurement:
@@ -129,9 +125,8 @@ class _Service:
 @contextmanager
 def _truyvet(settings: Settings, truyvet: Truyvet) -> Iterator[_Service]:
     _, key = truyvet.access_keys.create("gateway")
-    port = _free_port()
-    command = [sys.executable, "-m", "api.cli", "--data-dir", str(settings.data_dir), "serve", "--port", str(port)]
-    with _running(command, port, {}):
+    port = free_port()
+    with served(settings.data_dir, port):
         counted = f"SELECT count(*) FROM events WHERE topic = '{Visit.CheckedIn.TOPIC}'"  # noqa: S608 # our own name
         yield _Service(port, truyvet.database.conninfo, counted, {"Authorization": f"Bearer {key}"})
 
@@ -141,38 +136,7 @@ def _bare(truyvet: Truyvet) -> Iterator[_Service]:
     """In a database of its own on the same server."""
     with truyvet.database.connect() as connection:
         connection.execute(f"CREATE DATABASE {_DATABASE}".encode())
-    conninfo, port = make_conninfo(truyvet.database.conninfo, dbname=_DATABASE), _free_port()
+    conninfo, port = make_conninfo(truyvet.database.conninfo, dbname=_DATABASE), free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", "api.bench.bare:application", "--port", str(port)]
-    with _running([*command, "--no-access-log", "--log-level", "critical"], port, {CONNINFO: conninfo}):
+    with running([*command, "--no-access-log", "--log-level", "critical"], port, {CONNINFO: conninfo}):
         yield _Service(port, conninfo, "SELECT count(*) FROM check_ins", {})
-
-
-@contextmanager
-def _running(command: Sequence[str], port: int, environment: dict[str, str]) -> Iterator[None]:
-    root = str(Path(__file__).parents[2])
-    with subprocess.Popen(
-        command, env=os.environ | environment | {"PYTHONPATH": root}, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            _wait_until_it_answers(process, port)
-            yield
-        finally:
-            process.terminate()
-
-
-def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise Unavailable("a service does not start")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,14 +12,19 @@ from psycopg import Cursor
 from psycopg.rows import DictRow
 
 from api.app import Truyvet, open_truyvet
+from api.bench.own_memory import forget_peak, peak
 from api.bench.results import Measurement, Rate
-from api.bench.synthetic import START, Visits, person_name, visits, write_csv
+from api.bench.synthetic import DAY, START, write_csv
+from api.simulation.naming import person_name
+from api.simulation.schedule import SEED
 from application.provenance import LOCAL
 from domain.errors import Refused
 from infrastructure.events import Appended, EventRecorder
 from infrastructure.settings import Settings
 
 ALTERNATIVES = ("postgres",)
+SMALL = 100_000
+"""Visits, whose rate is compared to that of more."""
 _TABLE = "CREATE TABLE plain (person text, venue text, check_in timestamptz, check_out timestamptz)"
 _INDEXES = ("CREATE INDEX ON plain (venue, check_in)", "CREATE INDEX ON plain (person, check_in)")
 
@@ -44,35 +50,48 @@ class Watched:
 
 
 def measure(count: int, against: Sequence[str]) -> Measurement:
+    """The same for a hundred thousand visits first: rates shall not fall with size."""
     if not set(against) <= set(ALTERNATIVES):
         raise Refused(f"import is measured against {', '.join(ALTERNATIVES)}")
-    made = visits(count)
+    small = _measured(min(count, SMALL), ()) if count > SMALL else None
+    whole = _measured(count, against)
+    if small is None:
+        return whole
+    rates = [one.ours.per_second for one in (whole, small) if isinstance(one.ours, Rate)]
+    more = {f"per_second_at_{SMALL}": round(rates[1]), "of_that": round(rates[0] / rates[1], 2)}
+    return replace(whole, answers_equal=whole.answers_equal and small.answers_equal, more=whole.more | more)
+
+
+def _measured(count: int, against: Sequence[str]) -> Measurement:
     with TemporaryDirectory(prefix="truyvet-bench-") as directory:
         Path(directory).chmod(0o711)
         file = Path(directory) / "visits.csv"
-        write_csv(made, file)
+        write_csv(count, file)
         with open_truyvet(Settings(data_dir=Path(directory) / "data", database_url=None)) as truyvet:
-            held = Watched(truyvet.log.recorder)
-            seconds, complete = _import(truyvet, file, made)
-            others = [Rate("postgres", len(made) / _copy(truyvet, file))] if "postgres" in against else []
+            held, before = Watched(truyvet.log.recorder), forget_peak()
+            seconds, complete = _import(truyvet, file, count)
+            graph = truyvet.graph.columns.nbytes
             more = {
+                "seed": SEED,
                 "seconds": round(seconds, 1),
                 "lock_held_p50_ms": round(float(np.percentile(held.seconds, 50)) * 1_000, 1),
                 "lock_held_p99_ms": round(float(np.percentile(held.seconds, 99)) * 1_000, 1),
-                "graph_bytes_per_visit": round(truyvet.graph.columns.nbytes / len(made), 1),
+                "graph_bytes_per_visit": round(graph / count, 1),
+                "peak_mb_beside_the_graph": round((peak() - before - graph) / 1e6),
             }
-    return Measurement("import", len(made), complete, Rate("truyvet", len(made) / seconds), others, more)
+            others = [Rate("postgres", count / _copy(truyvet, file))] if "postgres" in against else []
+    return Measurement("import", count, complete, Rate("truyvet", count / seconds), others, more)
 
 
-def _import(truyvet: Truyvet, file: Path, made: Visits) -> tuple[float, bool]:
+def _import(truyvet: Truyvet, file: Path, count: int) -> tuple[float, bool]:
     """Seconds until a question was answered, and whether every visit is in the answer's graph."""
     started = time.perf_counter()
     with file.open("rb") as content:
         outcome = truyvet.imports.visits(content, register_venues=True, by=LOCAL)
     truyvet.graph.catch_up()
-    truyvet.contacts.trace(person_name(1), START, START + 86_400)
+    truyvet.contacts.trace(person_name(1), START, START + DAY)
     seconds = time.perf_counter() - started
-    return seconds, outcome.tally.recorded == truyvet.graph.columns.visits == len(made)
+    return seconds, outcome.tally.recorded == truyvet.graph.columns.visits == count
 
 
 def _copy(truyvet: Truyvet, file: Path) -> float:

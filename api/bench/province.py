@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.app import Truyvet
-from api.bench.synthetic import uuid_of
+from api.simulation.naming import VENUES, uuid_of
 from application.log import Draft, Key
 from application.provenance import LOCAL
 from application.venues import code_key
@@ -141,7 +141,7 @@ def _people(rng: np.random.Generator, point: Numbers, check_in: Numbers) -> Numb
 
 def _venue(made: Province, number: int) -> Venue:
     return Venue.register(
-        uuid_of(2, number), f"Point {number}", "other", int(made.registered_at[number]),
+        uuid_of(VENUES, number), f"Point {number}", "other", int(made.registered_at[number]),
         code=f"son-la:{number}", commune=made.commune[number],
     )  # fmt: skip
 

@@ -1,32 +1,33 @@
 """What a measurement says, as the contract writes it out."""
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from rich.table import Table
-
-from api.cli.output import console, write_line
+_PACKAGES = ("truyvet", "numpy", "numba", "eventsourcing", "psycopg", "duckdb", "polars", "networkx")
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds of each question, in the order asked."""
+    """Seconds of each question, in the same order for everybody; None where it was not asked."""
 
     name: str
-    seconds: list[float]
+    seconds: Sequence[float | None]
 
     def as_dict(self) -> dict[str, Any]:
-        p99 = quantiles(self.seconds, n=100)[98] if len(self.seconds) > 1 else self.seconds[0]
-        return {
+        taken = [seconds for seconds in self.seconds if seconds is not None]
+        p99 = quantiles(taken, n=100, method="inclusive")[98] if len(taken) > 1 else taken[0]
+        told = {
             "name": self.name,
-            "median_ms": _ms(median(self.seconds)),
+            "median_ms": _ms(median(taken)),
             "p99_ms": _ms(p99),
-            "worst_ms": _ms(max(self.seconds)),
+            "worst_ms": _ms(max(taken)),
         }
+        return told if len(taken) == len(self.seconds) else told | {"asked": len(taken)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Measurement:
     visits: int
     answers_equal: bool
     ours: Times | Rate
-    alternatives: list[Times] | list[Rate]
+    alternatives: Sequence[Times] | Sequence[Rate]
     more: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -61,8 +62,9 @@ class Measurement:
             theirs = [other.per_second for other in self.alternatives if isinstance(other, Rate)]
             return [self.ours.per_second / max(theirs)] if theirs else []
         others = [other.seconds for other in self.alternatives if isinstance(other, Times)]
-        fastest = [min(question) for question in zip(*others, strict=True)]
-        return [theirs / ours for theirs, ours in zip(fastest, self.ours.seconds, strict=bool(fastest))]
+        fastest = [min(filter(None, question), default=None) for question in zip(*others, strict=True)]
+        both = zip(fastest, self.ours.seconds, strict=bool(fastest))
+        return [theirs / ours for theirs, ours in both if theirs and ours]
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -77,36 +79,31 @@ class Measurement:
         }
 
 
-def show(measurement: Measurement, as_json: bool) -> None:
-    if as_json:
-        write_line(measurement.as_dict())
-        return
-    everyone = [measurement.ours.as_dict(), *(other.as_dict() for other in measurement.alternatives)]
-    table = Table(*everyone[0], title=f"{measurement.name}, {measurement.visits:,} visits", title_justify="left")
-    for row in everyone:
-        table.add_row(*[f"{value:,}" if isinstance(value, int | float) else value for value in row.values()])
-    console().print(table)
-    facts = {"answers equal": measurement.answers_equal} | measurement.ratios | measurement.more
-    for name, value in facts.items():
-        console().print(f"{name}: {value}")
-
-
 def machine() -> dict[str, str]:
-    packages = ("truyvet", "numpy", "eventsourcing", "psycopg", "duckdb")
     return {
         "cpu": _cpu(),
+        "memory": _memory(),
         "python": platform.python_version(),
-        **{package: _version(package) for package in packages},
+        **{package: _version(package) for package in _PACKAGES},
     }
 
 
 def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
+    lines = _lines("/proc/cpuinfo")
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{len(models)} x {models[0]}" if models else platform.machine()
+    return f"{len(models)} x {models[0]}" if models else platform.processor() or platform.machine()
+
+
+def _memory() -> str:
+    kilobytes = [int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal:")]
+    return f"{kilobytes[0] / 2**20:.0f} GiB" if kilobytes else "unknown"
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
 
 
 def _version(package: str) -> str:

@@ -1,92 +1,102 @@
-"""Made-up visits by a seed: many people, venues with heavy-tailed traffic, stays by the hour, missing check-outs."""
+"""What is asked about: a simulated country, its visits in the graph, and its stays for the others."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
-from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
 
-from domain.times import to_text
-from infrastructure.graph import LoggedEvent
+from api.simulation import Country, Schedule, Simulation, Visits, simulate
+from api.simulation.kinds import DEFAULT_STAY_MINUTES
+from api.simulation.naming import PEOPLE, VENUES, VISITS, uuids
+from api.simulation.schedule import DAYS, FIRST_DAY, SEED
+from api.simulation.writing import csv_blocks
+from domain.times import start_of_day
+from infrastructure.graph import VisitGraph
+from infrastructure.graph.arrays import FOREVER, Array
+from infrastructure.graph.facts import Facts, PlaceFacts, QuarantineFacts, StayFacts, VisitFacts
 
-START = 1_630_256_400  # 30 August 2021, 00:00 in Viet Nam
-DAYS = 14
-DEFAULT_STAY_MINUTES = 60
-_DAY = 86_400
+START = start_of_day(FIRST_DAY)
+DAY = 86_400
+END = START + DAYS * DAY
+
+_AT_ONCE = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Visits:
-    """n visits in the order of their check-ins; every column has shape (n,), times are seconds since 1970."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """A country and its visits over 28 days."""
 
-    person: NDArray[np.int64]
-    venue: NDArray[np.int64]
-    check_in: NDArray[np.int64]
-    check_out: NDArray[np.int64]
-    observed: NDArray[np.bool_]
-    """Whether the check-out became known."""
-    people: int
-    venues: int
+    country: Country
+    visits: Visits
 
     def __len__(self) -> int:
-        return len(self.person)
+        return len(self.visits)
+
+    @property
+    def default_stay(self) -> Array:
+        """Seconds, by venue."""
+        return DEFAULT_STAY_MINUTES[self.country.kind] * 60
 
 
-def visits(count: int, seed: int = 20211112) -> Visits:
-    """About 20 visits a person and 300 a venue in two weeks, by day more than by night, a tenth without check-out."""
-    rng = np.random.default_rng(seed)
-    people, venues = max(count // 20, 10), max(count // 300, 5)
-    popularity = 1 / np.arange(1, venues + 1) ** 0.7
-    person = rng.integers(0, people, count)
-    venue = rng.choice(venues, count, p=popularity / popularity.sum())
-    hour = np.clip(rng.normal(13, 4, count), 0, 23.99)
-    check_in = START + rng.integers(0, DAYS, count) * _DAY + (hour * 3_600).astype(np.int64)
-    stay = np.clip(rng.lognormal(7.6, 0.9, count), 60, 12 * 3_600).astype(np.int64)
-    order = np.argsort(check_in, kind="stable")
-    triples = np.stack([person, venue, check_in], axis=1)[order]
-    _, first = np.unique(triples, axis=0, return_index=True)
-    kept = order[np.sort(first)]
-    observed = rng.random(count) >= 0.1
-    return Visits(person[kept], venue[kept], check_in[kept], (check_in + stay)[kept], observed[kept], people, venues)
+def made(count: int, seed: int = SEED) -> Made:
+    return Made(*simulate(count, seed=seed))
 
 
-def person_name(number: int) -> str:
-    return f"ref:made-up:{number}"
+def graph_of(data: Made) -> VisitGraph:
+    """What projecting the log of these visits would give: the venues first, then each visit, as a fact of its own."""
+    graph, venues = VisitGraph(), data.country.venues
+    graph.take_in(Facts(_no_visits(), _registered(data), *_nothing_else()), venues)
+    for low in range(0, len(data), _AT_ONCE):
+        some = data.visits.take(slice(low, low + _AT_ONCE))
+        facts = _checked_in(some, venues + 1 + low)
+        graph.take_in(Facts(facts, _registered(data, 0), *_nothing_else()), int(facts.position[-1]))
+    graph.compact()
+    return graph
 
 
-def uuid_of(kind: int, number: int) -> UUID:
-    return UUID(bytes=blake2b(f"{kind} {number}".encode(), digest_size=16).digest())
+def write_csv(count: int, path: Path) -> None:
+    """The same visits as ``made`` gives."""
+    with path.open("wb") as file:
+        file.writelines(csv_blocks(Simulation(Schedule.of_visits(count), infected=0)))
 
 
-def write_csv(made: Visits, path: Path) -> None:
-    with path.open("w") as file:
-        file.write("person,venue,check_in,check_out\n")
-        for person, venue, check_in, check_out, observed in _rows(made):
-            end = to_text(check_out) if observed else ""
-            file.write(f"{person_name(person)},v{venue},{to_text(check_in)},{end}\n")
+def numbers_in(graph: VisitGraph, data: Made) -> tuple[Array, Array]:
+    """What number the graph gave to each person and venue; those who never came have none, and say 0."""
+    now = graph.snapshot
+    people, venues = uuids(PEOPLE, np.arange(data.country.people)), uuids(VENUES, np.arange(data.country.venues))
+    return now.people.numbers(people)[0], now.venues.numbers(venues)[0]
 
 
-def events(made: Visits) -> Iterator[LoggedEvent]:
-    """The log that these visits would make: the venues first, then each visit."""
-    for venue in range(made.venues):
-        state = f'{{"schema":1,"happened_at":"{to_text(START)}","default_stay_minutes":{DEFAULT_STAY_MINUTES}}}'
-        yield LoggedEvent(venue + 1, "Venue.Registered", uuid_of(2, venue), state.encode())
-    people = [str(uuid_of(1, person)) for person in range(made.people)]
-    venues = [str(uuid_of(2, venue)) for venue in range(made.venues)]
-    for number, (person, venue, check_in, check_out, observed) in enumerate(_rows(made)):
-        start, end = to_text(check_in), f'"{to_text(check_out)}"' if observed else "null"
-        state = (
-            f'{{"schema":1,"happened_at":"{start}","visit_id":"{number}","person":"{people[person]}",'
-            f'"venue":"{venues[venue]}","check_in":"{start}","check_out":{end}}}'
-        )
-        yield LoggedEvent(made.venues + 1 + number, "Visit.CheckedIn", uuid_of(3, number), state.encode())
+def _checked_in(some: Visits, first: int) -> VisitFacts:
+    number = np.arange(first, first + len(some))
+    start = some.check_in.astype(np.uint32)
+    return VisitFacts(
+        position=number.astype(np.uint32),
+        checked_in=np.ones(len(some), bool),
+        retracted=np.zeros(len(some), bool),
+        person=uuids(PEOPLE, some.person),
+        venue=uuids(VENUES, some.venue),
+        tag=uuids(VISITS, number)[:, 1].astype(np.uint32),
+        old_start=start,
+        start=start,
+        end=np.where(some.observed, some.check_out, np.int64(FOREVER)).astype(np.uint32),
+    )
 
 
-def _rows(made: Visits) -> Iterator[tuple[int, int, int, int, bool]]:
-    return zip(
-        made.person.tolist(), made.venue.tolist(), made.check_in.tolist(), made.check_out.tolist(),
-        made.observed.tolist(), strict=True,
-    )  # fmt: skip
+def _registered(data: Made, count: int | None = None) -> StayFacts:
+    venue = np.arange(data.country.venues)[:count]
+    return StayFacts(
+        position=(venue + 1).astype(np.uint32),
+        changed=np.zeros(len(venue), bool),
+        venue=uuids(VENUES, venue),
+        seconds=data.default_stay[venue].astype(np.uint32),
+    )
+
+
+def _no_visits() -> VisitFacts:
+    return _checked_in(Visits(*(np.empty(0, kind) for kind in (np.int32, np.int32, np.int64, np.int64, bool))), 1)
+
+
+def _nothing_else() -> tuple[PlaceFacts, QuarantineFacts]:
+    none, nobody = np.empty(0, np.uint32), np.empty((0, 2), np.uint64)
+    return PlaceFacts(none, nobody, nobody), QuarantineFacts(none, nobody, nobody, none, none)
