@@ -31,10 +31,12 @@ def safe_cell(value: object) -> str:
             return ""
         case str():
             return _safe(value)
+        case int():
+            return str(value)
+        case list() | tuple():
+            return ";".join(map(safe_cell, value))
         case Mapping():
             return _safe(json.dumps(value, ensure_ascii=False))
-        case list() | tuple():
-            return ";".join(safe_cell(part) for part in value)
         case _:
             return _safe(str(value))
 

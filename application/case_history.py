@@ -7,7 +7,8 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from application.cases import Cases
-from application.contacts import ContactList, Contacts
+from application.contact_lists import ContactList
+from application.contacts import Contacts
 from application.exposures import exposures_stream
 from application.log import Log, Recording
 from application.people import People

@@ -1,25 +1,36 @@
 """The questions: who are the contacts, who overlapped at a venue, who was where. Nothing here records anything."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
-import networkx as nx
-
 from application.cases import Cases
+from application.contact_lists import (
+    ContactList,
+    NamedContact,
+    NamedContacts,
+    NamingByNumber,
+    TraceColumns,
+    in_order,
+    named,
+)
 from application.log import Log
 from application.people import People
 from application.venues import Venues
 from domain.cases import MOST_LEVELS
-from domain.contacts import Contact, Encounter, Overlap, Question, Trace, contact_graph
+from domain.contacts import Contact, Encounter, Overlap, Question, Trace
 from domain.errors import Refused, Unknown
 from domain.rules import rule_set
 from domain.times import Seconds, to_text
 from domain.venues import Minutes, Venue
 
 DAY: Final[Seconds] = 24 * 3600
+
+_NAMED_AT_ONCE: Final = 50
+"""Of many lists, so many are at hand while their people are named."""
 
 
 class VisitRow(Protocol):
@@ -35,10 +46,6 @@ class VisitRow(Protocol):
     def check_out(self) -> Seconds | None: ...
 
 
-class TraceColumns(Protocol):
-    def to_domain(self) -> Trace: ...
-
-
 class VisitGraph(Protocol):
     """The projection that answers; people and venues are UUIDs, a visit is the position of its first event."""
 
@@ -46,6 +53,9 @@ class VisitGraph(Protocol):
     def position(self) -> int: ...
 
     def trace(self, question: Question, as_of: int | None = None, *, evidence: bool = False) -> TraceColumns: ...
+
+    def trace_many(self, questions: Sequence[Question], as_of: int | None = None) -> Iterable[TraceColumns]:
+        """One answer for each question, in their order."""
 
     def overlaps(
         self, venue: UUID, start: Seconds, end: Seconds, person: UUID | None = None,
@@ -61,27 +71,13 @@ class VisitGraph(Protocol):
     ) -> Sequence[VisitRow]: ...
 
 
-class ContactList(NamedTuple):
-    """``person``, ``via``, ``infector``, ``contact`` and ``venue`` as they are named; ``person_ids`` by those names."""
+class IndexPerson(NamedTuple):
+    """Whose contacts are asked for, in which window, up to which horizon."""
 
-    position: int
     person: str
-    contacts: list[Contact]
-    encounters: list[Encounter]
-    person_ids: dict[str, UUID]
-
-    def graph(self) -> nx.MultiDiGraph:
-        """F0 → F1 → F2 with the encounters as edges; only those who are listed."""
-        listed = {self.person, *(contact.person for contact in self.contacts)}
-        met = [m for m in self.encounters if m.infector in listed and m.contact in listed]
-        return contact_graph(self.person, self.contacts, met)
-
-    def evidence(self) -> dict[str, list[Encounter]]:
-        """The encounters of each contact."""
-        found: dict[str, list[Encounter]] = {contact.person: [] for contact in self.contacts}
-        for encounter in self.encounters:
-            found.get(encounter.contact, []).append(encounter)
-        return found
+    start: Seconds
+    end: Seconds
+    until: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +115,11 @@ class Contacts:
         evidence: bool = False,
     ) -> ContactList:
         """The contacts of a person in ``[start, end)``; an unknown person has none."""
-        if end is not None and end <= start:
-            raise Refused("the window ends after it begins")
-        if until is not None and until <= start:
-            raise Refused("the horizon lies after the start of the window")
         position = self._position(as_of)
-        person_id = self.people.find(person)
-        if person_id is None:
-            _checked(levels, min_minutes)
+        question = self.question(person, start, end, until=until, levels=levels, min_minutes=min_minutes)
+        if question is None:
             return ContactList(position, person, [], [], {})
-        return self._trace(person_id, start, end, until, levels, min_minutes, position, evidence)
+        return self._traced(question, position, evidence)
 
     def of_case(
         self,
@@ -144,37 +135,87 @@ class Contacts:
         A withdrawn case has none. Raises Unknown.
         """
         position = self._position(as_of)
-        case = self.cases.get(case_id, position)
-        rules, window = rule_set(case.rules), case.window
-        minimum = rules.min_minutes if min_minutes is None else min_minutes
-        if case.withdrawn or (window.end is not None and window.end <= window.start):
-            _checked(levels, minimum)
-            return ContactList(position, self.people.identities([case.person])[case.person], [], [], {})
-        return self._trace(case.person, window.start, window.end, None, levels, minimum, position, evidence)
+        question = self.question_of_case(case_id, position, levels=levels, min_minutes=min_minutes)
+        if question is None:
+            person = self.cases.get(case_id, position).person
+            return ContactList(position, self.people.identities([person])[person], [], [], {})
+        return self._traced(question, position, evidence)
 
-    def _trace(
+    def question(
         self,
-        person: UUID,
+        person: str,
         start: Seconds,
         end: Seconds | None,
-        until: Seconds | None,
-        levels: int,
-        min_minutes: Minutes,
-        position: int,
-        evidence: bool,
-    ) -> ContactList:
-        _checked(levels, min_minutes)
-        question = Question(person, start, end, until, levels, min_minutes * 60)
+        *,
+        until: Seconds | None = None,
+        levels: int = 2,
+        min_minutes: Minutes = 15,
+    ) -> Question | None:
+        """What to ask about a person; None for an unknown one. Raises Refused."""
+        check_window(start, end, until)
+        person_id = self.people.find(person)
+        _check(levels, min_minutes)
+        return None if person_id is None else Question(person_id, start, end, until, levels, min_minutes * 60)
+
+    def question_of_case(
+        self, case_id: UUID, as_of: int, *, levels: int = 2, min_minutes: Minutes | None = None
+    ) -> Question | None:
+        """What to ask about a case as known at a position; None for one that has no contacts. Raises Unknown."""
+        case = self.cases.get(case_id, as_of)
+        rules, window = rule_set(case.rules), case.window
+        minimum = rules.min_minutes if min_minutes is None else min_minutes
+        _check(levels, minimum)
+        if case.withdrawn or (window.end is not None and window.end <= window.start):
+            return None
+        return Question(case.person, window.start, window.end, None, levels, minimum * 60)
+
+    def listed(
+        self, question: Question | None, as_of: int, *, certain: bool | None = None, evidence: bool = False
+    ) -> Sequence[NamedContact]:
+        """The same list for reading a part of it: only those are named that are looked at.
+
+        Only the ``certain`` ones, or only the others, when that is said; nobody for a question of None.
+        """
+        if question is None:
+            return []
+        columns = self.graph.trace(question, as_of, evidence=evidence)
+        name_encounters = self._named_encounters if evidence else None
+        return NamedContacts(columns, certain, self.people.identities, name_encounters)
+
+    def of_many(
+        self,
+        people: Sequence[IndexPerson],
+        *,
+        levels: int = 2,
+        min_minutes: Minutes = 15,
+        as_of: int | None = None,
+    ) -> Iterator[tuple[IndexPerson, list[Contact]]]:
+        """The contacts of each who is known, as ``trace`` tells them, in the order given. Raises Malformed, Refused."""
+        _check(levels, min_minutes)
+        position = self._position(as_of)
+        ids = self.people.find_known({one.person for one in people})
+        known = [one for one in people if one.person in ids]
+        questions = [
+            Question(ids[one.person], one.start, one.end, one.until, levels, min_minutes * 60) for one in known
+        ]
+        return self._of_many(known, self.graph.trace_many(questions, position))
+
+    def _of_many(
+        self, known: Sequence[IndexPerson], answers: Iterable[TraceColumns]
+    ) -> Iterator[tuple[IndexPerson, list[Contact]]]:
+        naming = NamingByNumber(self.people.identities)
+        found = zip(known, answers, strict=True)
+        while some := list(islice(found, _NAMED_AT_ONCE)):
+            naming.learn([columns for _, columns in some])
+            yield from ((one, naming.contacts(columns)) for one, columns in some)
+
+    def _traced(self, question: Question, position: int, evidence: bool) -> ContactList:
         found = self.graph.trace(question, position, evidence=evidence).to_domain()
-        return self._named(position, person, found)
+        return self._named(position, question.person, found)
 
     def _named(self, position: int, index: UUID, found: Trace) -> ContactList:
         names = self.people.identities({index, *(contact.person for contact in found.contacts)})
-        contacts = [
-            replace(contact, person=names[contact.person], via=tuple(sorted(names[v] for v in contact.via)))
-            for contact in found.contacts
-        ]
-        contacts.sort(key=lambda contact: (contact.level, contact.exposed_at, contact.person))
+        contacts = sorted((named(contact, names) for contact in found.contacts), key=in_order)
         ids = {names[contact.person]: contact.person for contact in found.contacts}
         return ContactList(position, names[index], contacts, self._named_encounters(found.encounters, names), ids)
 
@@ -296,6 +337,14 @@ class Contacts:
         return self.graph.position if as_of is None else as_of
 
 
+def check_window(start: Seconds, end: Seconds | None, until: Seconds | None) -> None:
+    """Raises Refused."""
+    if end is not None and end <= start:
+        raise Refused("the window ends after it begins")
+    if until is not None and until <= start:
+        raise Refused("the horizon lies after the start of the window")
+
+
 def nobody_to_check_out() -> Unknown:
     return Unknown("that person has no visit there to check out from")
 
@@ -370,7 +419,7 @@ def _at_once(one: VisitRow, other: VisitRow) -> bool:
     return max(one.check_in, other.check_in) < min(one.check_out, other.check_out)
 
 
-def _checked(levels: int, min_minutes: Minutes) -> None:
+def _check(levels: int, min_minutes: Minutes) -> None:
     if not 1 <= levels <= MOST_LEVELS:
         raise Refused(f"levels are 1 to {MOST_LEVELS}")
     if not 0 <= min_minutes <= 7 * 24 * 60:

@@ -9,13 +9,14 @@ from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
-from eventsourcing.domain import BaseAggregate
+from eventsourcing.domain import AggregateCreated, BaseAggregate
 
 from application.provenance import Answered, Provenance, Request
 from domain.errors import Conflict, Unavailable
 from domain.people import Identity
 
 Stream = TypeVar("Stream", bound=BaseAggregate[UUID])
+Beginning = TypeVar("Beginning", bound=AggregateCreated)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -84,6 +85,9 @@ class Log(Protocol):
     def load_many(
         self, kind: type[Stream], streams: Iterable[UUID], as_of: int | None = None
     ) -> dict[UUID, Stream]: ...
+
+    def beginnings(self, kind: type[Beginning], streams: Iterable[UUID]) -> dict[UUID, Beginning]:
+        """The first event of each stream that begins with one of that kind."""
 
     def save(self, draft: Draft, by: Provenance) -> int:
         """The position of the last event. Raises Raced; nothing is recorded then."""
@@ -164,6 +168,16 @@ def load_own(log: Log, kind: type[Stream], stream: UUID) -> Stream | None:
 def unique_key(kind: str, *parts: str) -> bytes:
     """The key of what is unique across streams; ``kind`` (at most 16 letters) keeps the kinds apart."""
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16, person=kind.encode()).digest()
+
+
+def unique_keys(kind: str, many: Iterable[str]) -> list[bytes]:
+    """The keys of many at once, the parts of each joined by line ends."""
+    begun, keys = hashlib.blake2b(digest_size=16, person=kind.encode()), []
+    for parts in many:
+        hashed = begun.copy()
+        hashed.update(parts.encode())
+        keys.append(hashed.digest())
+    return keys
 
 
 def settled(command: Callable[P, R]) -> Callable[P, R]:

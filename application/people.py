@@ -112,10 +112,8 @@ class People:
         wanted = list(people)
         secrets = self.vault.secrets(wanted)
         names = {person: f"id:{person}" for person in wanted}
-        for person_id, person in self.log.load_many(Person, wanted).items():
-            if person_id in secrets:
-                _, sealed = person.identities[0]
-                names[person_id] = self.vault.open(secrets[person_id], IDENTITY, sealed)
+        for person_id, registered in self.log.beginnings(Person.Registered, secrets).items():
+            names[person_id] = self.vault.open(secrets[person_id], IDENTITY, registered.sealed)
         return names
 
     def identify_further(self, person: UUID, identities: Iterable[str], draft: Draft, known: Person | None) -> None:

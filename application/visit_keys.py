@@ -1,8 +1,9 @@
 """What makes a visit unique: its id, its triple, and what names it again."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
-from application.log import unique_key
+from application.log import unique_key, unique_keys
 from domain.errors import Conflict
 from domain.times import Seconds
 from domain.visits import Visit
@@ -13,9 +14,20 @@ def visit_stream(visit_id: str) -> UUID:
     return UUID(bytes=unique_key("visit", visit_id))
 
 
+def visit_streams(visit_ids: Iterable[str]) -> list[bytes]:
+    """The same of many, each as its 16 bytes."""
+    return unique_keys("visit", visit_ids)
+
+
 def triple_key(person: UUID | str, venue: UUID | str, check_in: Seconds) -> bytes:
     """The key of a visit's triple; people and venues as UUIDs or as their text."""
     return unique_key("triple", str(person), str(venue), str(check_in))
+
+
+def keys_of_triples(people: Iterable[str], venues: Iterable[str], check_ins: Iterable[Seconds]) -> list[bytes]:
+    """The same of many triples, column by column."""
+    triples = zip(people, venues, check_ins, strict=True)
+    return unique_keys("triple", [f"{person}\n{venue}\n{check_in}" for person, venue, check_in in triples])
 
 
 def triple_keys(

@@ -6,7 +6,7 @@ recorded_at), then the events by binary COPY, then the commit, which releases th
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from eventsourcing.utils import retry
 from psycopg import Cursor
 from psycopg.rows import DictRow
 
-from application.log import Key, Secret
+from application.log import Secret
 from application.provenance import LOCAL, Provenance, Request
 from infrastructure.database import Database
 
@@ -97,12 +97,17 @@ class EventRecorder(PostgresProcessRecorder):
         self,
         rows: Sequence[bytes],
         *,
-        keys: Iterable[Key] = (),
+        keys: Iterable[tuple[bytes, bytes]] = (),
         secrets: Iterable[Secret] = (),
         tracking: Tracking | None = None,
         answers: Sequence[Answer] = (),
+        turn: Callable[[], None] | None = None,
     ) -> Appended | None:
-        """Append rows of ``copy_row`` with their keys, all or nothing; None when there were no rows."""
+        """Append rows of ``copy_row`` with their keys, all or nothing; None when there were no rows.
+
+        Of a key come its 16 bytes and those of the stream that holds it. ``turn`` returns when these events may follow
+        those before them; the keys are taken by then, the ordering lock is not.
+        """
         with self.datastore.transaction(commit=True) as cursor:
             if tracking is not None:
                 self._insert_tracking(cursor, tracking)
@@ -110,6 +115,8 @@ class EventRecorder(PostgresProcessRecorder):
             _insert_secrets(cursor, secrets)
             if not rows:
                 return None
+            if turn is not None:
+                turn()
             appended = self._take_positions(cursor, len(rows))
             _insert_answers(cursor, answers, appended)
             self._copy(cursor, rows, appended)
@@ -143,9 +150,9 @@ class EventRecorder(PostgresProcessRecorder):
             copy.write(_COPY_TRAILER)
 
 
-def _insert_keys(cursor: Cursor[DictRow], keys: Iterable[Key]) -> None:
+def _insert_keys(cursor: Cursor[DictRow], keys: Iterable[tuple[bytes, bytes]]) -> None:
     """In order, so that two writers never wait for each other in a circle."""
-    rows = [_KEY(2, 16, key, 16, stream) for key, stream in sorted(keys)]
+    rows = sorted([_KEY(2, 16, key, 16, stream) for key, stream in keys])
     if rows:
         with cursor.copy(b"COPY keys (key, stream) FROM STDIN (FORMAT BINARY)") as copy:
             copy.write(_COPY_HEADER + b"".join(rows) + _COPY_TRAILER)

@@ -1,20 +1,21 @@
 """The log: streams are loaded from it and saved to it, and everybody reads it in the order of positions."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from eventsourcing.persistence import IntegrityError, InterfaceError, OperationalError, StoredEvent
 from eventsourcing.utils import retry
-from psycopg.rows import class_row, scalar_row
+from psycopg import Connection
+from psycopg.rows import DictRow, class_row, scalar_row
 
-from application.log import Draft, Entry, Fact, Key, Raced, Recording, Secret, Stream
+from application.log import Beginning, Draft, Entry, Fact, Key, Raced, Recording, Secret, Stream
 from application.provenance import Answered, Provenance, Repeated, Request
 from domain.quarantines import Quarantine
 from domain.visits import Visit
@@ -24,6 +25,15 @@ from infrastructure.graph import LoggedEvent
 from infrastructure.mapper import EventMapper
 
 _BATCH = 5_000
+
+BLOCK: Final = """
+-- Events of some topics at the next positions.
+COPY (
+    SELECT notification_id, originator_version, topic, originator_id, state FROM events
+    WHERE notification_id > %(after)s AND notification_id <= %(until)s AND topic = ANY(%(topics)s)
+    ORDER BY notification_id
+) TO STDOUT (FORMAT BINARY)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,20 @@ class EventLog:
         for event in events:
             aggregate = cast("Any", self.mapper.to_domain_event(event)).mutate(aggregate)
         return aggregate if isinstance(aggregate, kind) else None
+
+    def beginnings(self, kind: type[Beginning], streams: Iterable[UUID]) -> dict[UUID, Beginning]:
+        with (
+            self.database.get_connection() as connection,
+            connection.cursor(row_factory=class_row(StoredEvent), binary=True) as rows,
+        ):
+            rows.execute(
+                "SELECT originator_id, originator_version, topic, state FROM events "
+                "WHERE originator_id = ANY(%b) AND originator_version = 1",
+                [list(streams)],
+                prepare=True,
+            )
+            events = (self.mapper.to_domain_event(event) for event in rows)
+            return {event.originator_id: event for event in events if isinstance(event, kind)}
 
     def save(self, draft: Draft, by: Provenance) -> int:
         try:
@@ -313,9 +337,23 @@ class EventLog:
             events: list[LoggedEvent] = rows.fetchall()
             return events
 
+    def block(self, after: int, until: int, topics: Iterable[str]) -> bytearray:
+        """The events of these topics at positions in ``(after, until]``, as Block reads them."""
+        with self.database.get_connection() as connection:
+            return copied(connection, BLOCK, {"after": after, "until": until, "topics": list(topics)})
+
     def _scalar(self, query: str, *parameters: object) -> object:
         with self.database.get_connection() as connection, connection.cursor(row_factory=scalar_row) as cursor:
             return cursor.execute(query.encode(), parameters).fetchone()
+
+
+def copied(connection: Connection[DictRow], sql: str, values: Mapping[str, object] | None = None) -> bytearray:
+    """All that a COPY to the client gives."""
+    data = bytearray()
+    with connection.cursor() as cursor, cursor.copy(sql.encode(), values) as copy:
+        for some in copy:
+            data += some
+    return data
 
 
 def instant_text(recorded_at: datetime) -> str:

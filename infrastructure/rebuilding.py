@@ -9,29 +9,24 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from functools import partial
+from itertools import starmap
 
 import psycopg
 from eventsourcing.utils import retry
 from psycopg import Connection, IsolationLevel
-from psycopg.rows import DictRow, args_row
+from psycopg.rows import DictRow
 
 from infrastructure.follower import GraphFollower
-from infrastructure.keys import KEYED, KeyTable, implied_keys
-from infrastructure.reading import Placed
+from infrastructure.graph.blocks import Block
+from infrastructure.key_table import KeyTable
+from infrastructure.keys import KEYED, implied_keys
+from infrastructure.log import BLOCK, copied
 from infrastructure.registers import Registers
+from infrastructure.replaying import REPLAYED, ahead, get_ready, ranges
 from infrastructure.vault import SealedVault
 
-_BATCH = 10_000
-Row = TypeVar("Row")
-
-KEYED_EVENTS: Final = """
--- The events that imply keys, in order.
-SELECT notification_id AS position, originator_id AS stream, originator_version AS version, topic, state FROM events
-WHERE topic = ANY(%s) ORDER BY notification_id
-"""
-
-KEYS: Final = "COPY (SELECT key, stream FROM keys ORDER BY key) TO STDOUT (FORMAT BINARY)"
+_EVERYTHING = 2**63 - 1
 
 
 def rebuild(vault: SealedVault, registers: Registers, graph: GraphFollower) -> dict[str, str]:
@@ -39,8 +34,11 @@ def rebuild(vault: SealedVault, registers: Registers, graph: GraphFollower) -> d
 
     Raises Undecodable, or Malformed from the graph, for an event that cannot be read; the views stay as they were.
     """
-    tables: dict[str, str] = _rebuild_tables(vault, registers)
-    return tables | {"graph": graph.rebuild()}
+    get_ready(registers.log)
+    with ThreadPoolExecutor(1, "rebuild") as aside:
+        checksum = aside.submit(graph.rebuild)
+        tables: dict[str, str] = _rebuild_tables(vault, registers)
+        return tables | {"graph": checksum.result()}
 
 
 @retry(psycopg.errors.SerializationFailure, max_attempts=5, wait=0.1)
@@ -51,11 +49,16 @@ def _rebuild_tables(vault: SealedVault, registers: Registers) -> dict[str, str]:
         while registers.projection.advance(connection) < head:
             pass
         keys = KeyTable(connection)
-        for events in ahead(batches(connection, KEYED_EVENTS, [list(KEYED)], Placed)):
-            keys.add(implied_keys(vault, events))
+        places = [*ranges(0, head, REPLAYED), (head, _EVERYTHING)]  # no key is dropped because the head was altered
+        for block in ahead(starmap(partial(_keyed, connection), places)):
+            keys.add(implied_keys(vault, block))
         keys.settle()
-        keys.correct()
-        return checksums(connection, registers)
+        corrected = keys.corrected()
+        return checksums(connection, registers) | {"keys": corrected}
+
+
+def _keyed(connection: Connection[DictRow], after: int, until: int) -> Block:
+    return Block.of(copied(connection, BLOCK, {"after": after, "until": until, "topics": list(KEYED)}))
 
 
 def checksums(connection: Connection[DictRow], registers: Registers) -> dict[str, str]:
@@ -63,7 +66,7 @@ def checksums(connection: Connection[DictRow], registers: Registers) -> dict[str
     queries = {
         register.table: f"COPY (SELECT * FROM {register.table} ORDER BY position) TO STDOUT (FORMAT BINARY)"  # noqa: S608 # our own name
         for register in registers.projection.registers  # the names of our own tables
-    } | {"keys": KEYS}
+    }
     return {name: _sha256(connection, query) for name, query in queries.items()}
 
 
@@ -72,25 +75,8 @@ def snapshot(connection: Connection[DictRow]) -> Iterator[None]:
     """One transaction that sees all tables as they are now, whatever others do meanwhile."""
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     with connection.transaction():
-        connection.execute(b"SET LOCAL work_mem = '64MB'")  # to sort and join the keys of millions of events
+        connection.execute(b"SET LOCAL work_mem = '64MB'")  # to sort millions of events
         yield
-
-
-def batches(connection: Connection[DictRow], sql: str, values: list[object], row: type[Row]) -> Iterator[list[Row]]:
-    """The rows of a query, in lists, whatever their number."""
-    with connection.cursor(name="batches", row_factory=args_row(row)) as rows:
-        rows.execute(sql.encode(), values, binary=True)
-        while batch := rows.fetchmany(_BATCH):
-            yield batch
-
-
-def ahead(lists: Iterator[list[Row]]) -> Iterator[list[Row]]:
-    """The same lists; while one is looked at, the next one is fetched."""
-    with ThreadPoolExecutor(1, "ahead") as fetching:
-        coming = fetching.submit(next, lists, None)
-        while (found := coming.result()) is not None:
-            coming = fetching.submit(next, lists, None)
-            yield found
 
 
 def _sha256(connection: Connection[DictRow], query: str) -> str:

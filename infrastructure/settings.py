@@ -36,5 +36,7 @@ class Settings(BaseSettings):
     """Where alerts are posted; without one they wait."""
     code_url: str = Field("https://truyvet.example/q/", pattern=r"^https?://[!-~]+[/=]$", max_length=200)
     """What stands before the text of a QR code. Codes say it in capitals, so its path must not depend on case."""
+    questions_at_once: int = Field(2, ge=1, le=10)
+    """So many questions one process works on at once; 16 times as many wait their turn, for 2 seconds at most."""
     signing_key: int = Field(1, ge=1, le=1000)
     """The number of the key that signs new QR codes; raise it by one for a new key, the older ones stay known."""

@@ -4,13 +4,12 @@ All tables are read on one snapshot, so that writers go on meanwhile and nothing
 found is said in plain sentences that name a position or a stream, never what an event holds.
 """
 
-import re
 from collections.abc import Iterator
-from itertools import chain, groupby, pairwise
+from itertools import groupby, pairwise
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
-from uuid import UUID
+from typing import Any, Final
 
+import numpy as np
 from psycopg import Connection
 from psycopg.rows import DictRow, scalar_row, tuple_row
 
@@ -19,24 +18,29 @@ from application.calls import call_stream
 from application.declarations import declaration_stream
 from application.exposures import exposures_stream
 from application.quarantines import quarantine_stream
-from application.visit_keys import triple_key, visit_stream
+from application.visit_keys import visit_stream, visit_streams
 from domain.calls import Call
 from domain.declarations import Declaration
-from domain.errors import Malformed, TruyvetError
+from domain.errors import TruyvetError
 from domain.exposures import Exposures
 from domain.guards import Guard
 from domain.quarantines import Quarantine
-from domain.times import parse_instant
 from domain.visits import Visit
-from infrastructure.follower import GraphFollower, replayed
+from infrastructure.follower import GraphFollower
 from infrastructure.graph import VisitGraph
-from infrastructure.keys import KEYED, ImpliedKey, KeyTable, implied_keys
+from infrastructure.graph.arrays import first_of_runs
+from infrastructure.graph.blocks import Block, whole_streams
+from infrastructure.graph.ids import halves
+from infrastructure.graph.plain import PlainCheckIns
+from infrastructure.key_table import KeyTable
+from infrastructure.keys import KEYED, keys_of_check_ins, keys_of_events
 from infrastructure.log import EventLog
 from infrastructure.mapper import EventMapper
 from infrastructure.reading import UNREADABLE, Placed, Undecodable, decoded, undecodable
-from infrastructure.rebuilding import ahead, batches, snapshot
+from infrastructure.rebuilding import snapshot
 from infrastructure.registers import Registers
 from infrastructure.registers.projection import BATCH
+from infrastructure.replaying import ahead, get_ready, replayed
 from infrastructure.vault import SealedVault
 
 ORDER: Final = """
@@ -61,8 +65,10 @@ FROM log_head LEFT JOIN (
 
 BY_STREAM: Final = """
 -- Every event, stream by stream.
-SELECT notification_id, uuid_send(originator_id), originator_version, topic, state FROM events
-ORDER BY originator_id, originator_version
+COPY (
+    SELECT notification_id, originator_version, topic, originator_id, state FROM events
+    ORDER BY originator_id, originator_version
+) TO STDOUT (FORMAT BINARY)
 """
 
 SHADOW: Final = """
@@ -83,15 +89,7 @@ WHERE pg_class.oid = %s::regclass
 """
 
 _BATCH = 10_000  # events whose keys are computed together
-
-_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-_PLAIN_CHECK_IN: Final = re.compile(
-    rf'\{{"schema":1,"happened_at":"({_INSTANT})","visit_id":"([A-Za-z0-9._:-]{{1,128}})","person":"({_UUID})",'
-    rf'"venue":"({_UUID})","check_in":"\1","check_out":(?:null|"({_INSTANT})")\}}',
-    re.ASCII,
-)
-"""A check-in as the mapper writes it, which nearly all events are: what matches can be read and applied."""
+_AT_ONCE = 1 << 24  # bytes of a block
 
 _REPEATED: Final = ("visit_id", "quarantine_id", "case", "person", "venue", "since")
 """What the later events of a stream repeat of its first one, but for the people of exposures, who are the contacts."""
@@ -99,6 +97,7 @@ _REPEATED: Final = ("visit_id", "quarantine_id", "case", "person", "venue", "sin
 
 def verify(log: EventLog, vault: SealedVault, registers: Registers, graph: GraphFollower) -> Iterator[str]:
     """What is wrong, sentence by sentence; nothing when all is whole."""
+    get_ready(log)
     with log.database.connect() as connection, snapshot(connection):
         yield from _order(connection)
         yield from _head(connection)
@@ -134,62 +133,46 @@ def _head(connection: Connection[DictRow]) -> Iterator[str]:
                 yield f"the head of the log has another time than its last event, at position {found}"
 
 
-class Row(NamedTuple):
-    """An event as it comes, its stream as 16 bytes."""
-
-    position: int
-    stream: bytes
-    version: int
-    topic: str
-    state: bytes
-
-    def placed(self) -> Placed:
-        return Placed(self.position, UUID(bytes=self.stream), self.version, self.topic, self.state)
-
-
 def _streams(connection: Connection[DictRow], mapper: EventMapper, vault: SealedVault, keys: KeyTable) -> Iterator[str]:
     """Every event is read and applied, and its keys are computed; most are check-ins, which need less to be sure."""
-    implied: list[ImpliedKey] = []
-    others: list[Placed] = []
-    rows = chain.from_iterable(ahead(batches(connection, BY_STREAM, [], Row)))
-    for _, stream in groupby(rows, key=attrgetter("stream")):
-        first, *rest = stream
-        key = None if rest else _key_of_plain_check_in(first)
-        if key is not None:
-            implied.append(ImpliedKey(key, first.stream, first.position))
-        else:
-            events = [row.placed() for row in (first, *rest)]
+    for block in ahead(_by_stream(connection)):
+        plain = _plain_streams(block)
+        keys.add(keys_of_check_ins(block, plain))
+        keyed: list[Placed] = []
+        for _, stream in groupby(_others(block, plain), key=attrgetter("stream")):
+            events = list(stream)
             yield from _stream(mapper, events)
-            others += [event for event in events if event.topic in KEYED]
-        if len(implied) + len(others) >= _BATCH:
-            keys.add(implied)
-            yield from _add_keys(vault, keys, others)
-            implied, others = [], []
-    keys.add(implied)
-    yield from _add_keys(vault, keys, others)
+            keyed += [event for event in events if event.topic in KEYED]
+        for start in range(0, len(keyed), _BATCH):
+            yield from _add_keys(vault, keys, keyed[start : start + _BATCH])
 
 
-def _key_of_plain_check_in(row: Row) -> bytes | None:
-    """The key of the triple; None when a closer look is needed."""
-    if row.topic != Visit.CheckedIn.TOPIC or row.version != 1:
-        return None
-    try:
-        found = _PLAIN_CHECK_IN.fullmatch(row.state.decode())
-        if found is None:
-            return None
-        check_in, visit_id, person, venue, check_out = found.groups()
-        if check_out is not None:
-            parse_instant(check_out)
-        triple = triple_key(person, venue, parse_instant(check_in))
-    except (Malformed, UnicodeDecodeError):
-        return None
-    return triple if visit_stream(visit_id).bytes == row.stream else None
+def _by_stream(connection: Connection[DictRow]) -> Iterator[Block]:
+    """All events, no stream in more than one block."""
+    with connection.cursor() as cursor, cursor.copy(BY_STREAM.encode()) as copy:
+        yield from map(Block.of, whole_streams(copy, _AT_ONCE))
+
+
+def _plain_streams(block: Block) -> PlainCheckIns:
+    """The visits of which there is but a plain check-in, in the stream that is named after it: they can be applied."""
+    ids = halves(block.pieces(block.places.stream, 16).tobytes())
+    begins = np.append(first_of_runs(ids[:, 0]) | first_of_runs(ids[:, 1]), True)
+    alone = begins[:-1] & begins[1:] & (block.places.version == 1)
+    found = block.check_ins.take(alone[block.check_ins.row])
+    named = halves(b"".join(visit_streams(block.visit_ids(found))))
+    return found.take((named == ids[found.row]).all(axis=1))
+
+
+def _others(block: Block, plain: PlainCheckIns) -> list[Placed]:
+    others = np.ones(len(block), bool)
+    others[plain.row] = False
+    return block.events(np.flatnonzero(others))
 
 
 def _add_keys(vault: SealedVault, keys: KeyTable, events: list[Placed]) -> Iterator[str]:
     """One by one where one cannot be read."""
     try:
-        keys.add(implied_keys(vault, events))
+        keys.add(keys_of_events(vault, events))
     except Undecodable as error:
         if len(events) == 1:
             yield str(error)

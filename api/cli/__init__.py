@@ -23,6 +23,7 @@ from api.cli import (  # noqa: F401 # each adds its commands
     overlaps,
     quality,
     report,
+    simulate,
     trace,
 )
 from api.cli.root import app

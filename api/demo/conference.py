@@ -18,7 +18,7 @@ from uuid import UUID
 from api.app import Truyvet
 from api.demo.evidence import certainty, day_and_time, minutes, show_contacts, show_evidence
 from api.demo.screen import Row, Screen, must
-from application.contacts import ContactList
+from application.contact_lists import ContactList
 from application.provenance import LOCAL, Provenance
 from domain.contacts import Contact
 from domain.rules import CaseDates, rule_set

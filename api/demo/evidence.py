@@ -5,7 +5,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from api.demo.screen import Screen, must
-from application.contacts import ContactList
+from application.contact_lists import ContactList
 from domain.contacts import Contact, Encounter
 from domain.rules import RuleSet
 from domain.times import Seconds

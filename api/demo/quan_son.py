@@ -36,7 +36,7 @@ from api.demo.evidence import certainty, day_and_time, show_contacts, show_evide
 from api.demo.picture import Node, picture
 from api.demo.screen import Screen, must
 from application.adoption import Report
-from application.contacts import ContactList
+from application.contact_lists import ContactList
 from application.provenance import LOCAL
 from domain.adoption import Row
 from domain.contacts import Encounter

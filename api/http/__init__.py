@@ -5,6 +5,7 @@ given.py      what routes are given
 problems.py   errors                            lists.py     positions, pages and streams
 live.py       lists that are followed live
 requests.py   around every request              docs.py      the OpenAPI document and its page
+turns.py      how many are worked on at once
 gathering.py  requests that are answered together
 rush.py       routes that read requests themselves
 serve.py      the process
@@ -53,6 +54,7 @@ from api.http.gathering import Gathering
 from api.http.given import admitted, only_known_parameters
 from api.http.problems import handle_problems
 from api.http.requests import Requests
+from api.http.turns import TakingTurns, all_turns
 
 __all__ = ["create_app", "opened_app"]
 
@@ -80,6 +82,7 @@ def opened_app(opened: Callable[[], AbstractContextManager[Truyvet]]) -> FastAPI
             app.state.truyvet = truyvet
             app.state.unnamed = truyvet.unnamed()
             app.state.door = Gathering(truyvet.scans.record)
+            app.state.turns = all_turns(truyvet.settings.questions_at_once)
             app.openapi()  # now, and not while the first request waits
             yield
 
@@ -101,6 +104,7 @@ def opened_app(opened: Callable[[], AbstractContextManager[Truyvet]]) -> FastAPI
     handle_problems(app)
     document(app)
     app.add_middleware(Access)
+    app.add_middleware(TakingTurns)
     app.add_middleware(Requests)
     return app
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.app import Truyvet
-from api.http.contacts import CONTACT_COLUMNS, CONTACT_EXAMPLE, ContactAnswer, contact_rows
+from api.http.contacts import CONTACT_COLUMNS, CONTACT_EXAMPLE, ContactAnswer, contact_rows, is_certain
 from api.http.given import App, Writing
 from api.http.lists import (
     JSON,
@@ -223,8 +223,10 @@ def contacts(
     evidence: Annotated[Flag, Query(description="With each encounter; not in CSV")] = False,
 ) -> Response:
     """F1, F2, … by level, exposed_at and person."""
-    found = truyvet.contacts.of_case(case_id, levels=levels, min_minutes=min_minutes, as_of=position, evidence=evidence)
-    return listing.answer(position, contact_rows(found, certainty=certainty, evidence=evidence))
+    with truyvet.log.together():
+        question = truyvet.contacts.question_of_case(case_id, position, levels=levels, min_minutes=min_minutes)
+        found = truyvet.contacts.listed(question, position, certain=is_certain(certainty), evidence=evidence)
+        return listing.answer(position, contact_rows(found, evidence=evidence))
 
 
 _GRAPH_EXAMPLE = {

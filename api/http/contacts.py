@@ -1,5 +1,6 @@
 """How contacts are listed, whether of a case or of a what-if."""
 
+from collections.abc import Sequence
 from typing import Any, Final, NotRequired
 from uuid import UUID
 
@@ -8,8 +9,8 @@ from typing_extensions import TypedDict
 
 from api.http.lists import Rows
 from api.http.words import Certainty
-from application.contacts import ContactList, contact_row, encounter_row
-from domain.contacts import Contact
+from application.contact_lists import NamedContact
+from application.contacts import contact_row, encounter_row
 
 CONTACT_COLUMNS: Final = (
     "person", "level", "exposed_at", "encounters", "contact_seconds", "via", "certainty", "person_id",
@@ -52,17 +53,15 @@ class ContactAnswer(TypedDict):
     evidence: NotRequired[list[EncounterAnswer]]
 
 
-def contact_rows(found: ContactList, *, certainty: str | None = None, evidence: bool = False) -> Rows[Contact]:
-    """Contacts of that certainty only, when given."""
-    encounters = found.evidence() if evidence else {}
-
-    def shown(contact: Contact) -> dict[str, Any]:
-        row = contact_row(contact) | {"person_id": str(found.person_ids[contact.person])}
+def contact_rows(found: Sequence[NamedContact], *, evidence: bool = False) -> Rows[NamedContact]:
+    def shown(one: NamedContact) -> dict[str, Any]:
+        row = contact_row(one.contact) | {"person_id": str(one.person_id)}
         if evidence:
-            row["evidence"] = [encounter_row(met) for met in encounters[contact.person]]
+            row["evidence"] = list(map(encounter_row, one.encounters))
         return row
 
-    wanted = [
-        contact for contact in found.contacts if certainty in (None, "certain" if contact.certain else "possible")
-    ]
-    return Rows(wanted, lambda contact: found.person_ids[contact.person], shown, CONTACT_COLUMNS)
+    return Rows(found, lambda one: one.person_id, shown, CONTACT_COLUMNS)
+
+
+def is_certain(certainty: str | None) -> bool | None:
+    return None if certainty is None else certainty == "certain"

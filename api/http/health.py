@@ -6,12 +6,14 @@ from typing import Literal
 
 import anyio
 from anyio import to_thread
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
 
 from api.app import Truyvet
 from api.http.given import App
 from api.http.problems import OUTAGES, problem, problems
 from api.http.words import Answer
+from infrastructure.graph import kernel
 
 router = APIRouter(prefix="/v1/health", tags=["health"])
 
@@ -40,6 +42,8 @@ class Ready(Answer):
     status: Literal["ready"] = "ready"
     position: int
     projections: list[Projection]
+    compiled: bool = Field(description="Whether traces run in compiled loops by now; the answers are the same")
+    refused: dict[str, int] = Field(description="Requests of each kind that this process sent away, having too many")
 
 
 @router.get("/live", responses=problems())
@@ -48,7 +52,7 @@ async def live() -> Live:
 
 
 @router.get("/ready", response_model=Ready, responses=problems())
-async def ready(truyvet: App) -> Ready | Response:
+async def ready(truyvet: App, request: Request) -> Ready | Response:
     """The position of the log and of each projection; 503 when the database is away or a projection keeps failing."""
     head = await _head(truyvet)
     if head is not None:
@@ -59,7 +63,8 @@ async def ready(truyvet: App) -> Ready | Response:
         return problem(503, "the database cannot be reached now", more=told)
     if any(projection.error is not None for projection in projections):
         return problem(503, "a projection keeps failing", more=told | {"position": head})
-    return Ready(position=head, projections=projections)
+    refused = {kind: turns.refused for kind, turns in request.app.state.turns.items()}
+    return Ready(position=head, projections=projections, compiled=kernel.tracer() is not None, refused=refused)
 
 
 def _projections(truyvet: Truyvet) -> list[Projection]:

@@ -22,6 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from api.app import Truyvet
 from api.csv_cells import csv_line
 from api.http.given import App
+from api.http.turns import aside
 from api.http.words import Answer, Digits, Position, QueryAsOf
 from application.as_of import position_as_of
 from domain.errors import Malformed, TimedOut
@@ -57,6 +58,9 @@ class Cursor(BaseModel):
     question: str = Field(alias="q", max_length=64)
     instant: Annotated[int, Field(ge=0, le=LATEST)] | None = Field(None, alias="t")
     """Of a list whose order changes with time: when it was sorted."""
+
+    number: Annotated[int, Field(ge=1, le=LATEST)] | None = Field(None, alias="n")
+    """How many rows came up to there, so that the place need not be looked for."""
 
     @property
     def place(self) -> int:
@@ -155,9 +159,11 @@ class Listing:
 
     def page(self, position: int, found: Rows[T]) -> Response:
         first = 0 if self.cursor is None else self._place_after(self.cursor, found)
-        rows = found.rows[first : first + self.limit]
-        is_last = first + self.limit >= len(found.rows)
-        following = None if is_last else self.cursor_after(position, digest(found.key(rows[-1])))
+        last = first + self.limit
+        rows = found.rows[first:last]
+        following = None
+        if last < len(found.rows):
+            following = self.cursor_after(position, digest(found.key(rows[-1])), number=last)
         return page(position, list(found.written(rows)), following)
 
     def answer_in_order(self, position: int, found: InOrder[PlacedT], after: int = 0) -> Response:
@@ -181,13 +187,16 @@ class Listing:
             return position
         return min(self.cursor.position, position)
 
-    def cursor_after(self, position: int, key: str, instant: Seconds | None = None) -> str:
-        return Cursor(p=position, k=key, q=self.question, t=instant).text()
+    def cursor_after(self, position: int, key: str, instant: Seconds | None = None, number: int | None = None) -> str:
+        return Cursor(p=position, k=key, q=self.question, t=instant, n=number).text()
 
     def _place_after(self, cursor: Cursor, found: Rows[T]) -> int:
-        for place, row in enumerate(found.rows):
+        known = cursor.number or 0
+        if any(digest(found.key(row)) == cursor.key for row in found.rows[max(known - 1, 0) : known]):
+            return known
+        for place, row in enumerate(found.rows, start=1):
             if digest(found.key(row)) == cursor.key:
-                return place + 1
+                return place
         raise Malformed("that is no cursor of ours")
 
 
@@ -363,15 +372,21 @@ def _in_log(truyvet: Truyvet, as_of: str | None) -> int:
 
 
 async def _in_view(truyvet: Truyvet, position: int) -> None:
+    if truyvet.graph.position >= position:
+        return
     deadline = time.monotonic() + LONGEST_WAIT_SECONDS
-    while truyvet.graph.position < position:
-        await _wait(deadline, truyvet.graph.position, position)
+    async with aside():
+        while truyvet.graph.position < position:
+            await _wait(deadline, truyvet.graph.position, position)
 
 
 async def _reached(head: Callable[[], int], position: int, deadline: float | None = None) -> None:
     deadline = time.monotonic() + LONGEST_WAIT_SECONDS if deadline is None else deadline
-    while position and (reached := await run_in_threadpool(head)) < position:
-        await _wait(deadline, reached, position)
+    if not position or await run_in_threadpool(head) >= position:
+        return
+    async with aside():
+        while (reached := await run_in_threadpool(head)) < position:
+            await _wait(deadline, reached, position)
 
 
 async def _wait(deadline: float, reached: int, position: int) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import structlog
 import uvicorn
@@ -44,6 +44,8 @@ _LOOK_AGAIN_SECONDS: Final = 0.05
 _SWITCH_SECONDS: Final = 0.002
 _ALLOCATIONS: Final = 20_000
 """Objects made between two looks of the collector; a request makes few circles."""
+_WARM_UP_SECONDS: Final = 5.0
+"""What is compiled already is there sooner; nobody waits longer for what is not."""
 _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 
@@ -64,7 +66,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, workers
                 _have_an_admin_key(truyvet)
                 uvicorn.Server(_config(LoopbackOnly(create_app(truyvet)))).run([listener])
         else:
-            _run_workers(settings, listener, workers)
+            _run_workers(settings, _divided(listener), workers)
 
 
 @contextmanager
@@ -73,16 +75,18 @@ def following(settings: Settings) -> Iterator[Truyvet]:
 
     Registers that cannot get there are no reason not to answer what the log and the graph know: `ready` says it.
     """
+    warming_up = threading.Thread(target=_warm_up, name="warm-up", daemon=True)
+    warming_up.start()
     with open_truyvet(settings) as truyvet:
         with _ending_at_once():
             truyvet.graph.catch_up()
             with suppress(TimedOut, Undecodable):
                 truyvet.registers.catch_up()
+            warming_up.join(_WARM_UP_SECONDS)
         truyvet.graph.start()
         truyvet.registers.start()
         truyvet.policies.start()
         truyvet.deliveries.start()
-        threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
         _answer_before_all_else()
         yield truyvet
 
@@ -101,7 +105,7 @@ def _have_an_admin_key(truyvet: Truyvet) -> None:
 
 
 def _warm_up() -> None:
-    """Compiling may take half a minute the first time; until it is done NumPy answers the same."""
+    """Compiling may take a minute the first time; until it is done NumPy answers the same."""
     try:
         warm_up()
     except Exception as error:  # whatever numba stumbles over, there is another way to answer
@@ -174,6 +178,31 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
             raise Unavailable(f"cannot listen on {host} port {port}: {error.strerror}") from error
         listener.set_inheritable(True)
         yield listener
+
+
+class _Divided(socket.socket):
+    """A port on which each process that is given this listens for itself.
+
+    Of a socket that they share, whoever wakes first takes all connections that are waiting.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _listener_of_its_own, (self.family, self.getsockname())
+
+
+def _divided(listener: socket.socket) -> socket.socket:
+    """The port of a listener, which has made sure that nobody else has it."""
+    family, address = listener.family, listener.getsockname()
+    listener.close()
+    return _listener_of_its_own(family, address)
+
+
+def _listener_of_its_own(family: int, address: Any) -> _Divided:
+    own = _Divided(family, socket.SOCK_STREAM)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    own.bind(address)
+    return own
 
 
 def _announce(listener: socket.socket) -> None:

@@ -4,9 +4,10 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from api.http.contacts import CONTACT_COLUMNS, CONTACT_EXAMPLE, ContactAnswer, contact_rows
+from api.app import Truyvet
+from api.http.contacts import CONTACT_COLUMNS, CONTACT_EXAMPLE, ContactAnswer, contact_rows, is_certain
 from api.http.given import App
-from api.http.lists import List, Page, WaitFor, list_responses, pinned
+from api.http.lists import List, Listing, Page, WaitFor, list_responses, pinned
 from api.http.problems import problems
 from api.http.words import AsOf, Body, Certainty, Instant, Levels, MinMinutes, PersonName
 
@@ -31,9 +32,15 @@ class TraceQuestion(Body):
 async def trace(question: TraceQuestion, truyvet: App, listing: List, wait_for: WaitFor = None) -> Response:
     """Who would be F1, F2, … of this person. An unknown person has no contacts."""
     position = await pinned(truyvet, wait_for, question.as_of, listing.cursor)
-    found = await run_in_threadpool(
-        truyvet.contacts.trace, question.person, question.start, question.end, until=question.until,
-        levels=question.levels, min_minutes=question.min_minutes, as_of=position, evidence=question.evidence,
-    )  # fmt: skip
-    rows = contact_rows(found, certainty=question.certainty, evidence=question.evidence)
-    return await run_in_threadpool(listing.answer, position, rows)
+    return await run_in_threadpool(_answer, question, truyvet, listing, position)
+
+
+def _answer(asked: TraceQuestion, truyvet: Truyvet, listing: Listing, position: int) -> Response:
+    with truyvet.log.together():
+        question = truyvet.contacts.question(
+            asked.person, asked.start, asked.end, until=asked.until, levels=asked.levels, min_minutes=asked.min_minutes
+        )
+        found = truyvet.contacts.listed(
+            question, position, certain=is_certain(asked.certainty), evidence=asked.evidence
+        )  # fmt: skip
+        return listing.answer(position, contact_rows(found, evidence=asked.evidence))

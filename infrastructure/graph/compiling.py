@@ -28,6 +28,10 @@ VENUE: Final = np.uint64(32)
 IS_OBSERVED: Final = 1
 IS_ENTANGLED: Final = 2
 IS_SUPERSEDED: Final = 4
+_FEW: Final = 40
+"""As many are put in order by insertion."""
+_DIGITS: Final = 2048
+_DIGIT: Final = np.uint64(_DIGITS - 1)
 
 
 def _digest() -> str:
@@ -38,25 +42,29 @@ def _digest() -> str:
 numba.config.CACHE_DIR = str(Path(__file__).parent / "__pycache__" / f"loops-{_digest()}")  # type: ignore[attr-defined] # made up from the environment
 
 
-class Columns(NamedTuple):
-    """Those columns of a part that a scan reads."""
+class Readable(NamedTuple):
+    """A part as the loops take it: its columns, and its indexes by person and venue.
+
+    A row is named by ``names`` where there are any, else counted from ``base``. All rows are known from
+    ``all_known_from`` on.
+    """
 
     key: Array
     end: Array
     person: Array
+    visit: Array
     known_from: Array
     known_until: Array
     flags: Array
-    first_of_venue: Array
-    reach_of_venue: Array
-
-
-class Index(NamedTuple):
-    """A part's rows by person."""
-
     by_person: Array
     people: Array
-    first: Array
+    first_of_person: Array
+    first_of_venue: Array
+    reach_of_venue: Array
+    names: Array  # int64
+    reach: int
+    base: int
+    all_known_from: int
 
 
 def compiled(function: Function) -> Function:
@@ -124,3 +132,37 @@ def at_venue(
         last += step
         step *= 2
     return low, first_at_least(keys, end, last, min(last + step, high))
+
+
+@compiled
+def order_of(keys: Array) -> Array:
+    """What sorts ``keys`` (uint64), equal ones as they come: by digits, those that differ."""
+    count = len(keys)
+    order = np.arange(count)
+    if count <= _FEW:
+        for at in range(1, count):
+            here, key = at, keys[at]
+            while here > 0 and keys[order[here - 1]] > key:
+                order[here] = order[here - 1]
+                here -= 1
+            order[here] = at
+        return order
+    differ = np.uint64(0)
+    for key in keys:
+        differ |= key ^ keys[0]
+    other = np.empty_like(order)
+    for digit in range(6):
+        shift = np.uint64(digit * 11)
+        if (differ >> shift) & _DIGIT == 0:
+            continue
+        free = np.zeros(_DIGITS + 1, np.int64)
+        for key in keys:
+            free[((key >> shift) & _DIGIT) + np.uint64(1)] += 1
+        for value in range(_DIGITS):
+            free[value + 1] += free[value]
+        for at in order:
+            value = (keys[at] >> shift) & _DIGIT
+            other[free[value]] = at
+            free[value] += 1
+        order, other = other, order
+    return order

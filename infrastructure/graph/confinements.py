@@ -88,6 +88,11 @@ class KnownConfinements:
         same = confinements is self._all and people <= len(self.ever)
         return same and confinements.last_before(position) == self._since_position
 
+    @property
+    def columns(self) -> tuple[Array, Array, Array, Array]:
+        """Who is ever confined (bool, by person), and person, since and until (uint32) by person."""
+        return self.ever, self._person, self._since, self._until
+
     def of(self, person: int) -> list[Confinement]:
         low, high = np.searchsorted(self._person, np.array([person, person + 1], np.uint32)).tolist()
         return [

@@ -10,11 +10,11 @@ from infrastructure.graph.compiling import (
     IS_OBSERVED,
     START,
     VENUE,
-    Columns,
-    Index,
+    Readable,
     Record,
     compiled,
     of_person,
+    order_of,
     roomy,
 )  # fmt: skip
 
@@ -37,21 +37,52 @@ class Joined(NamedTuple):
 
 
 @compiled
-def entangled(rows: Columns, visit: Array, index: Index, base: int, position: int, people: Array) -> Array:
-    """The ENTANGLED_ROWs of these people that are known at ``position``."""
-    flags, by_person = rows.flags, index.by_person
-    found, count = np.empty(len(people) + 64, ENTANGLED_ROW), 0
+def entangled(part: Readable, position: int, people: Array, found: Array, count: int) -> tuple[Array, int]:
+    """``found`` with ``count`` ENTANGLED_ROWs, and those of these people that are known at ``position``."""
+    flags, by_person, keys, known_from, known_until = (
+        part.flags, part.by_person, part.key, part.known_from, part.known_until,
+    )  # fmt: skip
     for whose in range(len(people)):
-        low, high = of_person(index.people, index.first, people[whose])
+        low, high = of_person(part.people, part.first_of_person, people[whose])
         found = roomy(found, count, high - low)
         for place in range(low, high):
             row = by_person[place]
-            if flags[row] & IS_ENTANGLED and rows.known_from[row] <= position < rows.known_until[row]:
+            if flags[row] & IS_ENTANGLED and known_from[row] <= position < known_until[row]:
                 one = found[count]
-                one.key, one.row, one.whose, one.end = rows.key[row], base + np.int64(row), whose, rows.end[row]
-                one.visit, one.observed = visit[row], flags[row] & IS_OBSERVED
+                one.key, one.row, one.whose, one.end = keys[row], part.base + np.int64(row), whose, part.end[row]
+                one.visit, one.observed = part.visit[row], flags[row] & IS_OBSERVED
                 count += 1
-    return found[:count]
+    return found, count
+
+
+@compiled
+def joined_of(parts: tuple[Readable, ...], position: int, people: Array) -> Joined:
+    """The stays of the entangled rows of these people."""
+    rows, count = np.empty(2 * len(people) + 16, ENTANGLED_ROW), 0
+    for part in parts:
+        rows, count = entangled(part, position, people, rows, count)
+    rows = rows[:count]
+    keys = np.empty(count, np.uint64)
+    for row in range(count):
+        keys[row] = np.uint64(rows[row].whose) << VENUE | (rows[row].key & START)
+    return joined(rows, order_of(keys))
+
+
+@compiled
+def as_part(stays: Joined, people: Array) -> Readable:
+    """The joined stays of ``people`` as a part in which all is known."""
+    order = order_of(stays.key)
+    count = len(order)
+    key, end, flags, names = stays.key[order], stays.end[order], stays.observed[order], stays.row[order]
+    person = np.empty(count, np.uint32)
+    reach = np.int64(0)
+    for row in range(count):
+        person[row] = people[stays.whose[order[row]]]
+        reach = max(reach, np.int64(end[row]) - np.int64(key[row] & START))
+    none = np.empty(0, np.uint32)
+    return Readable(
+        key, end, person, none, none, none, flags, none, none, none, none, none, names, reach, np.int64(0), np.int64(0)
+    )
 
 
 @compiled

@@ -21,17 +21,16 @@ from infrastructure.graph.compiling import (
     NEVER,
     START,
     VENUE,
-    Columns,
-    Index,
     Number,
+    Readable,
     Record,
     at_venue,
     compiled,
-    first_at_least,
     of_person,
+    order_of,
     roomy,
 )  # fmt: skip
-from infrastructure.graph.joining import Joined
+from infrastructure.graph.joining import Joined, joined_of
 
 _FEW: Final = 24
 """As many are put in order by insertion."""
@@ -123,30 +122,27 @@ def _clip(window: Record, start: Number, end: Number, observed: Number, shortest
 
 @compiled
 def clip(
-    rows: Columns, index: Index, reach: int, base: int, position: int, recent: bool, shortest: int, windows: Array
-) -> tuple[Array, Array]:
-    """The PIECEs of a part's stays in ``windows``, and the numbers of the windows with entangled rows (int64).
+    part: Readable, position: int, shortest: int, windows: Array, tangled: Array, pieces: Array, made: int
+) -> tuple[Array, int]:
+    """``pieces`` with ``made`` PIECEs, and those of a part's stays in ``windows``.
 
-    ``recent``: all rows of the part are known at ``position``.
+    Notes in ``tangled`` which windows have entangled rows.
     """
-    keys, ends, flags, known_from, known_until = rows.key, rows.end, rows.flags, rows.known_from, rows.known_until
-    by_person = index.by_person
-    pieces, made = np.empty(4 * len(windows) + 16, PIECE), 0
-    tangled, entangled = np.empty(len(windows), np.int64), 0
+    keys, ends, flags, by_person = part.key, part.end, part.flags, part.by_person
+    known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
     for number in range(len(windows)):
         window = windows[number]
         begin = min(np.int64(window.start), np.int64(window.certain_start))
         finish = max(np.int64(window.end), np.int64(window.certain_end))
-        at, last = of_person(index.people, index.first, window.person)
+        at, last = of_person(part.people, part.first_of_person, window.person)
         upto = last
         while at < upto:
             middle = (at + upto) >> 1
-            if np.int64(keys[by_person[middle]] & START) < begin - reach:
+            if np.int64(keys[by_person[middle]] & START) < begin - part.reach:
                 at = middle + 1
             else:
                 upto = middle
         pieces = roomy(pieces, made, last - at)
-        is_entangled = False
         for place in range(at, last):
             row = by_person[place]
             start, end = np.int64(keys[row] & START), np.int64(ends[row])
@@ -157,55 +153,67 @@ def clip(
             if not recent and known_from[row] > position:
                 continue
             if flags[row] & IS_ENTANGLED:
-                is_entangled = True
+                tangled[number] = True
                 continue
             piece = pieces[made]
             if _clip(window, start, end, flags[row] & IS_OBSERVED, shortest, piece):
-                piece.stay, piece.window, piece.venue = base + np.int64(row), number, keys[row] >> VENUE
+                piece.stay, piece.window, piece.venue = part.base + np.int64(row), number, keys[row] >> VENUE
                 made += 1
-        if is_entangled:
-            tangled[entangled] = number
-            entangled += 1
-    return pieces[:made], tangled[:entangled]
+    return pieces, made
 
 
 @compiled
-def clip_joined(stays: Joined, whose: Array, numbers: Array, shortest: int, windows: Array) -> Array:
-    """The PIECEs of joined stays in the ``windows`` of these ``numbers``, each of the person ``whose`` (a place)."""
-    pieces, made = np.empty(4 * len(numbers) + 16, PIECE), 0
-    for at in range(len(numbers)):
-        window = windows[numbers[at]]
-        for stay in range(first_at_least(stays.whose, whose[at], 0, len(stays.whose)), len(stays.whose)):
-            if stays.whose[stay] != whose[at]:
-                break
-            pieces = roomy(pieces, made, 1)
-            piece = pieces[made]
-            start, end = np.int64(stays.key[stay] & START), np.int64(stays.end[stay])
-            if _clip(window, start, end, stays.observed[stay], shortest, piece):
-                piece.stay, piece.window, piece.venue = stays.row[stay], numbers[at], stays.key[stay] >> VENUE
-                made += 1
-    return pieces[:made]
+def _clip_joined(
+    stays: Joined, numbers: Array, shortest: int, windows: Array, pieces: Array, made: int
+) -> tuple[Array, int]:
+    """The same for joined stays, each of the person of the window of that number."""
+    for stay in range(len(stays.whose)):
+        number = numbers[stays.whose[stay]]
+        pieces = roomy(pieces, made, 1)
+        piece = pieces[made]
+        start, end = np.int64(stays.key[stay] & START), np.int64(stays.end[stay])
+        if _clip(windows[number], start, end, stays.observed[stay], shortest, piece):
+            piece.stay, piece.window, piece.venue = stays.row[stay], number, stays.key[stay] >> VENUE
+            made += 1
+    return pieces, made
+
+
+@compiled
+def clipped(parts: tuple[Readable, ...], position: int, shortest: int, windows: Array) -> Array:
+    """The PIECEs of all stays in ``windows``, by venue and start, so that rows are looked at together."""
+    tangled = np.zeros(len(windows), np.bool_)
+    pieces, made = np.empty(8 * len(windows) + 16, PIECE), 0
+    for part in parts:
+        pieces, made = clip(part, position, shortest, windows, tangled, pieces, made)
+    numbers = np.flatnonzero(tangled)
+    if len(numbers):
+        people = np.empty(len(numbers), np.uint32)
+        for place in range(len(numbers)):
+            people[place] = windows[numbers[place]].person
+        stays = joined_of(parts, position, people)
+        pieces, made = _clip_joined(stays, numbers, shortest, windows, pieces, made)
+    places = np.empty(made, np.uint64)
+    for number in range(made):
+        piece = pieces[number]
+        places[number] = np.uint64(piece.venue) << VENUE | np.uint64(min(piece.start, piece.certain_start))
+    ordered = np.empty(made, PIECE)
+    order = order_of(places)
+    for number in range(made):
+        ordered[number] = pieces[order[number]]
+    return ordered
 
 
 @compiled
 def scan(
-    rows: Columns,
-    reach: int,
-    position: int,
-    recent: bool,
-    shortest: int,
-    pieces: Array,
-    seen: Array,
-    keep: int,
-    with_pairs: bool,
+    part: Readable, position: int, shortest: int, pieces: Array, seen: Array, keep: int, with_pairs: bool,
     confined: Array,
-) -> Found:
+) -> Found:  # fmt: skip
     """Adds the stays of a part that meet ``pieces`` long enough to ``seen``; ``confined`` is bool, by person.
 
     The columns have names of their own and room is made before the rows are looked at: that is four times as quick.
     """
-    keys, ends, persons, flags = rows.key, rows.end, rows.person, rows.flags
-    known_from, known_until = rows.known_from, rows.known_until
+    keys, ends, persons, flags = part.key, part.end, part.person, part.flags
+    known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
     touched, touches = np.empty(64, np.uint32), 0
     tangled, entangled = np.empty(64, np.uint32), 0
     pairs, paired = np.empty(64, np.uint64), 0
@@ -216,7 +224,7 @@ def scan(
         certain_start, certain_end = np.int64(piece.certain_start), np.int64(piece.certain_end)
         begin, finish = min(own_start, certain_start), max(own_end, certain_end)
         infector = piece.person
-        low, high = at_venue(keys, rows.first_of_venue, rows.reach_of_venue, piece.venue, begin, finish, reach)
+        low, high = at_venue(keys, part.first_of_venue, part.reach_of_venue, piece.venue, begin, finish, part.reach)
         touched, tangled = roomy(touched, touches, high - low), roomy(tangled, entangled, high - low)
         if with_pairs:
             pairs = roomy(pairs, paired, high - low)
@@ -271,41 +279,38 @@ def scan(
 
 
 @compiled
-def meetings(rows: Columns, names: Array, base: int, shortest: int, pieces: Array, kept: Array) -> Array:
-    """The MEETINGs that were kept; a row is named by ``names`` where there are any, else counted from ``base``."""
-    found = np.empty(len(kept), MEETING)
+def meetings(part: Readable, shortest: int, pieces: Array, kept: Array, found: Array, count: int) -> tuple[Array, int]:
+    """``found`` with ``count`` MEETINGs, and those that were kept."""
+    found = roomy(found, count, len(kept))
     for number in range(len(kept)):
-        piece, row, meeting = pieces[kept[number].piece], kept[number].row, found[number]
-        start, end = np.int64(rows.key[row] & START), np.int64(rows.end[row])
+        piece, row, meeting = pieces[kept[number].piece], kept[number].row, found[count + number]
+        start, end = np.int64(part.key[row] & START), np.int64(part.end[row])
         met_from, met_until = max(start, np.int64(piece.start)), min(end, np.int64(piece.end))
         surely_from, surely_until = max(start, np.int64(piece.certain_start)), min(end, np.int64(piece.certain_end))
         meets = met_until - met_from >= shortest
-        surely_meets = rows.flags[row] & IS_OBSERVED and surely_until - surely_from >= shortest
-        meeting.piece, meeting.contact = kept[number].piece, rows.person[row]
-        meeting.stay = names[row] if len(names) else base + row
-        meeting.observed = rows.flags[row] & IS_OBSERVED
+        surely_meets = part.flags[row] & IS_OBSERVED and surely_until - surely_from >= shortest
+        meeting.piece, meeting.contact = kept[number].piece, part.person[row]
+        meeting.stay = part.names[row] if len(part.names) else part.base + row
+        meeting.observed = part.flags[row] & IS_OBSERVED
         meeting.start, meeting.end = (met_from, met_until) if meets else (NEVER, 0)
         meeting.certain_start = surely_from if surely_meets else NEVER
         meeting.certain_end = surely_until if surely_meets else 0
-    return found
+    return found, count + len(kept)
 
 
 @compiled
 def meet(
-    rows: Columns, reach: int, position: int, recent: bool, shortest: int, pieces: Array, tangled: Array
-) -> tuple[Array, Array]:
-    """All that meet the pieces long enough, as KEPT, but for their own people; and who may in entangled rows.
-
-    ``tangled`` is a bool for each person, and is left false.
-    """
-    keys, ends, persons, flags = rows.key, rows.end, rows.person, rows.flags
-    known_from, known_until = rows.known_from, rows.known_until
+    part: Readable, position: int, shortest: int, pieces: Array, tangled: Array, people: Array, count: int
+) -> tuple[Array, Array, int]:
+    """All that meet the pieces long enough, as KEPT, but for their own people; and ``people`` with ``count`` of them,
+    and those who may in entangled rows, for each of whom ``tangled`` becomes true."""
+    keys, ends, persons, flags = part.key, part.end, part.person, part.flags
+    known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
     kept, keeps = np.empty(64, KEPT), 0
-    people, count = np.empty(64, np.uint32), 0
     for number in range(len(pieces)):
         piece = pieces[number]
         begin, finish = np.int64(piece.start), np.int64(piece.end)
-        low, high = at_venue(keys, rows.first_of_venue, rows.reach_of_venue, piece.venue, begin, finish, reach)
+        low, high = at_venue(keys, part.first_of_venue, part.reach_of_venue, piece.venue, begin, finish, part.reach)
         kept, people = roomy(kept, keeps, high - low), roomy(people, count, high - low)
         for row in range(low, high):
             flag = flags[row]
@@ -323,9 +328,7 @@ def meet(
                 tangled[persons[row]] = True
                 people[count] = persons[row]
                 count += 1
-    for number in range(count):
-        tangled[people[number]] = False
-    return kept[:keeps], people[:count]
+    return kept[:keeps], people, count
 
 
 @compiled

@@ -1,13 +1,15 @@
 """Files of facts: the same decisions as one by one, many at once.
 
-batch.py       lines on their way       encoding.py     events without aggregates
-visits.py      visits, in batches       decision.py     what each line is
+visits.py      visits, in batches       batch.py        lines on their way
+reading.py     what lines say           instants.py     times, a column at once
+names.py       who and where that is    decision.py     what each line is
+encoding.py    events without aggregates
 quarantines.py dispositions.py          one line after another
 dialler_files.py what diallers write    recorded.py     the import's own stream
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import IO, Final
 
 from application.calls import Calls
@@ -23,7 +25,7 @@ from infrastructure.imports.dispositions import DispositionImport
 from infrastructure.imports.quarantines import QuarantineImport
 from infrastructure.imports.tools import Tools
 from infrastructure.imports.visits import VisitImport
-from infrastructure.lines import Line, Lines, Unreadable
+from infrastructure.lines import Lines, Unreadable
 from infrastructure.log import EventLog
 from infrastructure.vault import SealedVault
 
@@ -33,7 +35,7 @@ VISIT_COLUMNS: Final = ("person", "venue", "check_in", "check_out")
 VISIT_OPTIONS: Final = ("visit_id", "source")
 QUARANTINE_COLUMNS: Final = ("person", "from", "until")
 
-BATCH: Final = 1_500
+BATCH: Final = 2_000
 """Lines in one append: the ordering lock is held for the copy and the commit of these."""
 
 
@@ -87,7 +89,7 @@ class Imports:
     ) -> Outcome:
         started, tally, failure = time.perf_counter(), Tally(), None
         try:
-            for batch in work.run(_batches(lines, BATCH)):
+            for batch in work.run(lines, BATCH):
                 tally.add(batch.tally)
                 for number, problem, raw in sorted(batch.rejects) if reject is not None else ():
                     reject(number, problem, raw)  # type: ignore[misc] # nothing to iterate over without it
@@ -100,20 +102,3 @@ class Imports:
         work.complete(lines.sha256, tally, failure)
         import_id = work.import_id if work.has_begun else None
         return Outcome(tally, time.perf_counter() - started, self.tools.log.head(), failure, import_id)
-
-
-def _batches(lines: Iterable[Line], size: int) -> Iterator[list[Line]]:
-    """Lists of at most ``size``; what came before an Unreadable is given first."""
-    batch: list[Line] = []
-    try:
-        for line in lines:
-            batch.append(line)
-            if len(batch) == size:
-                yield batch
-                batch = []
-    except Unreadable:
-        if batch:
-            yield batch
-        raise
-    if batch:
-        yield batch

@@ -1,12 +1,17 @@
 """A batch of lines, and what it comes to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from application.log import Key, Secret
+import numpy as np
+from numpy.typing import NDArray
+
+from application.log import Secret
 from domain.times import Seconds
+from infrastructure.imports.instants import NONE, Instants
 from infrastructure.lines import Line
 
 Reject = Callable[[int, str, bytes], None]
@@ -65,18 +70,57 @@ class Row(NamedTuple):
     source: str | None
 
 
+class Rows(NamedTuple):
+    """The same of many lines, column by column; NONE and empty text stand for what a line does not say."""
+
+    numbers: Sequence[int]
+    raw: Sequence[bytes]
+    person: Sequence[str]
+    venue: Sequence[str]
+    check_in: Instants
+    check_out: Instants
+    visit_id: Sequence[str]
+    source: Sequence[str]
+
+    def line(self, index: int) -> Line:
+        return Line(self.numbers[index], self.raw[index], None)
+
+    def row(self, index: int) -> Row:
+        check_in, check_out = int(self.check_in[index]), int(self.check_out[index])
+        return Row(
+            self.line(index), self.person[index], self.venue[index], check_in, None if check_out == NONE else check_out,
+            self.visit_id[index] or None, self.source[index] or None,
+        )  # fmt: skip
+
+    def only(self, which: NDArray[np.bool_]) -> "Rows":
+        if which.all():
+            return self
+        chosen = which.tolist()
+        return Rows(
+            list(compress(self.numbers, chosen)), list(compress(self.raw, chosen)),
+            list(compress(self.person, chosen)), list(compress(self.venue, chosen)),
+            self.check_in[which], self.check_out[which],
+            list(compress(self.visit_id, chosen)), list(compress(self.source, chosen)),
+        )  # fmt: skip
+
+
 @dataclass(slots=True)
 class Batch:
-    """What a batch of lines comes to before it is appended."""
+    """What a batch of lines comes to before it is appended; ``holders`` are the streams that claim the ``keys``."""
 
     rows: list[bytes] = field(default_factory=list)
-    keys: list[Key] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    holders: list[bytes] = field(default_factory=list)
     secrets: list[Secret] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     rejects: list[tuple[int, str, bytes]] = field(default_factory=list)
     people: dict[str, str] = field(default_factory=dict)
     venues: dict[str, str] = field(default_factory=dict)
     begins: bool = False
+
+    def claim(self, key: bytes, stream: bytes) -> None:
+        self.keys.append(key)
+        self.holders.append(stream)
 
     def reject(self, line: Line, problem: str) -> None:
         self.tally.rejected += 1

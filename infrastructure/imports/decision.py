@@ -1,21 +1,20 @@
 """What each line of a batch is: a new visit, a check-out, a duplicate or refused."""
 
 import os
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Sequence
+from itertools import compress
 from uuid import UUID
 
-from application.log import Key, unique_key
-from application.visit_keys import refuse_another, triple_key, visit_stream
+import numpy as np
+
+from application.visit_keys import keys_of_triples, refuse_another, visit_streams
 from domain.errors import TruyvetError
 from domain.times import Seconds
 from domain.visits import Visit
-from infrastructure.events import copy_row
-from infrastructure.imports.batch import Batch, Row
-from infrastructure.imports.encoding import Encoder, encode_check_in
+from infrastructure.imports.batch import Batch, Row, Rows
+from infrastructure.imports.encoding import CheckIns, Encoder
+from infrastructure.imports.instants import NONE
 from infrastructure.log import EventLog
-
-_CHECKED_IN: Final = b"Visit.CheckedIn"
 
 
 class Decision:
@@ -28,62 +27,78 @@ class Decision:
         self.now = now
         self.holders: dict[bytes, bytes] = {}
         self.known: dict[bytes, Visit] = {}
-        self.fresh: dict[bytes, tuple[str, Row, str, str]] = {}
 
-    def decide(self, rows: list[Row], people: list[str], venues: list[str], *, look_up: bool) -> None:
+    def decide(self, rows: Rows, people: Sequence[str], venues: Sequence[str], *, look_up: bool) -> None:
         """``people`` and ``venues`` are the ids of each row's; without ``look_up`` every visit is taken to be new."""
-        triples = [
-            triple_key(person, venue, row.check_in) for person, venue, row in zip(people, venues, rows, strict=True)
-        ]
+        triples = keys_of_triples(people, venues, rows.check_in.tolist())
+        fresh_ids = _random_ids(len(triples))
+        visit_ids = [given or fresh for given, fresh in zip(rows.visit_id, fresh_ids, strict=True)]
+        streams = visit_streams(visit_ids)
+        visits = CheckIns(streams, visit_ids, people, venues, rows.check_in, rows.check_out, rows.source)
         if look_up:
-            self._look_up(rows, triples)
-        named = zip(rows, people, venues, triples, _random_ids(len(rows)), strict=True)
-        for row, person, venue, triple, fresh_id in named:
-            visit_id = row.visit_id or fresh_id
-            stream = unique_key("visit", visit_id)
-            existing = stream if stream in self.fresh or stream in self.known else self.holders.get(triple)
-            if existing is None:
-                self._begin(visit_id, stream, row, person, venue, triple)
-            else:
-                self._take(existing, row, person, venue)
+            self._look_up(rows, triples, streams)
+        if self._is_all_new(streams, triples):
+            self.batch.rows += self._begin(visits, triples)
+        else:
+            self._one_by_one(rows, visits, triples)
 
-    def _look_up(self, rows: list[Row], triples: list[bytes]) -> None:
+    def _look_up(self, rows: Rows, triples: list[bytes], streams: list[bytes]) -> None:
         holders = self.log.holders(triples)
-        named = {visit_stream(row.visit_id) for row in rows if row.visit_id is not None}
+        named = {UUID(bytes=stream) for stream, given in zip(streams, rows.visit_id, strict=True) if given}
         visits = self.log.load_many(Visit, named.union(holders.values()))
         self.holders = {triple: stream.bytes for triple, stream in holders.items()}
         self.known = {stream.bytes: visit for stream, visit in visits.items()}
 
-    def _begin(self, visit_id: str, stream: bytes, row: Row, person: str, venue: str, triple: bytes) -> None:
-        state = encode_check_in(visit_id, person, venue, row.check_in, row.check_out)
-        self.batch.rows.append(copy_row(stream, 1, _CHECKED_IN, state, self.encoder.origin(row.source)))
-        self.batch.keys.append(Key(triple, stream))
-        self.batch.tally.recorded += 1
-        self.holders[triple] = stream
-        self.fresh[stream] = (visit_id, row, person, venue)
+    def _is_all_new(self, streams: list[bytes], triples: list[bytes]) -> bool:
+        return not self.holders and not self.known and len(set(streams)) == len(set(triples)) == len(streams)
 
-    def _take(self, stream: bytes, row: Row, person: str, venue: str) -> None:
-        visit = self.known.get(stream) or self._begun_in_this_batch(stream)
+    def _begin(self, visits: CheckIns, triples: Sequence[bytes]) -> list[bytes]:
+        self.batch.keys += triples
+        self.batch.holders += visits.stream
+        self.batch.tally.recorded += len(triples)
+        return self.encoder.check_ins(visits)
+
+    def _one_by_one(self, rows: Rows, visits: CheckIns, triples: list[bytes]) -> None:
+        """Each line in its turn: an earlier one may have begun its visit."""
+        begun: dict[bytes, int] = {}
+        taken: dict[int, list[bytes]] = {}
+        for index, (stream, triple) in enumerate(zip(visits.stream, triples, strict=True)):
+            existing = stream if stream in begun or stream in self.known else self.holders.get(triple)
+            if existing is None:
+                begun[stream] = index
+                self.holders[triple] = stream
+                continue
+            if existing not in self.known:
+                self.known[existing] = self._as_begun(visits, begun[existing])
+            taken[index] = self._take(
+                self.known[existing], rows.row(index), UUID(visits.person[index]), UUID(visits.venue[index])
+            )
+        is_new = np.fromiter((index not in taken for index in range(len(triples))), np.bool_, len(triples))
+        written = iter(self._begin(visits.only(is_new), list(compress(triples, is_new))))
+        for index in range(len(triples)):
+            self.batch.rows += taken[index] if index in taken else [next(written)]
+
+    def _as_begun(self, visits: CheckIns, index: int) -> Visit:
+        check_in, check_out = int(visits.check_in[index]), int(visits.check_out[index])
+        visit = Visit.begin(
+            UUID(bytes=visits.stream[index]), visits.visit_id[index], UUID(visits.person[index]),
+            UUID(visits.venue[index]), check_in, None if check_out == NONE else check_out, self.now,
+        )  # fmt: skip
+        visit.collect_events()  # its row is in the batch already
+        return visit
+
+    def _take(self, visit: Visit, row: Row, person: UUID, venue: UUID) -> list[bytes]:
         try:
-            refuse_another(visit, row.visit_id, UUID(person), UUID(venue))
+            refuse_another(visit, row.visit_id, person, venue)
             completed = visit.take(row.check_in, row.check_out, self.now)
         except TruyvetError as error:
             self.batch.reject(row.line, str(error))
-            return
+            return []
         self.batch.tally.completed += completed
         self.batch.tally.duplicates += not completed
-        self.batch.rows += self.encoder.pending(visit, row.source)
-
-    def _begun_in_this_batch(self, stream: bytes) -> Visit:
-        visit_id, row, person, venue = self.fresh[stream]
-        visit = Visit.begin(
-            UUID(bytes=stream), visit_id, UUID(person), UUID(venue), row.check_in, row.check_out, self.now
-        )
-        visit.collect_events()  # its row is in the batch already
-        self.known[stream] = visit
-        return visit
+        return self.encoder.pending(visit, row.source)
 
 
-def _random_ids(count: int) -> Iterator[str]:
+def _random_ids(count: int) -> list[str]:
     digits = os.urandom(16 * count).hex()
-    return (digits[start : start + 32] for start in range(0, 32 * count, 32))
+    return [digits[start : start + 32] for start in range(0, 32 * count, 32)]

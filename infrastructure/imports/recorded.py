@@ -1,7 +1,7 @@
 """The import's own stream."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ from domain.errors import TruyvetError
 from domain.imports import Import
 from infrastructure.imports.batch import Batch, Tally
 from infrastructure.imports.tools import Tools
-from infrastructure.lines import Line
+from infrastructure.lines import Line, Lines, in_batches
 
 
 class RecordedImport:
@@ -38,11 +38,11 @@ class RecordedImport:
 class ImportOneByOne(RecordedImport):
     """Each line is a command of its own."""
 
-    def run(self, batches: Iterable[list[Line]]) -> Iterator[Batch]:
-        for lines in batches:
+    def run(self, lines: Lines, size: int) -> Iterator[Batch]:
+        for some in in_batches(lines, size):
             batch = Batch()
-            batch.tally.read = len(lines)
-            for line in lines:
+            batch.tally.read = len(some)
+            for line in some:
                 try:
                     self.take(line, batch.tally)
                 except TruyvetError as error:

@@ -1,6 +1,7 @@
 """What the server is told on its command line, and who gets in."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,15 +10,16 @@ from infrastructure.postgres.places import PORT
 
 SUPERUSER = "truyvet"
 _MEBIBYTE = 1 << 20
+_ALLOWED_MEMORY = Path("/sys/fs/cgroup/memory.max")
 
 _DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
 # macOS calls data written that are in the disk's cache.
 _TO_THE_DISK = {"wal_sync_method": "fsync_writethrough"} if sys.platform == "darwin" else {}
 _MODEST = {
     "max_connections": "60",
-    "max_wal_size": "4GB",
-    "checkpoint_timeout": "15min",
-    "wal_compression": "on",
+    "checkpoint_timeout": "30min",
+    "wal_compression": "off",  # the pages that fill the WAL are those of random keys, which hardly shrink
+    "wal_init_zero": "off",  # whoever holds the ordering lock would wait until 16 MB of zeros are on the disk
     "TimeZone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",
@@ -44,7 +46,8 @@ def server_settings(sockets: Path, ground: Path) -> dict[str, str]:
         "unix_socket_permissions": "0700",
         "hba_file": str(ground / "hba.conf"),
         "ident_file": str(ground / "ident.conf"),
-        "shared_buffers": _shared_buffers(),
+        "shared_buffers": _part(_memory(), 8, 32, 2_048),
+        "max_wal_size": _part(shutil.disk_usage(ground).free, 8, 512, 16_384),
         **_TO_THE_DISK,
         **_DURABLE,
         **_MODEST,
@@ -64,6 +67,16 @@ def write_access_rules(ground: Path) -> None:
         (ground / name).chmod(0o644)  # the server's user has to read it; what is private is the directory
 
 
-def _shared_buffers() -> str:
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _MEBIBYTE
-    return f"{max(32, min(256, memory // 8))}MB"
+def _part(whole: int, share: int, least: int, most: int) -> str:
+    """A share of so many bytes, at least and at most so many megabytes."""
+    return f"{max(least, min(most, whole // _MEBIBYTE // share))}MB"
+
+
+def _memory() -> int:
+    """Bytes of memory that this machine has, or that this container may use."""
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        allowed = _ALLOWED_MEMORY.read_text().strip()
+    except OSError:
+        return physical
+    return min(physical, int(allowed)) if allowed.isdecimal() else physical

@@ -26,7 +26,7 @@ from api.demo import conference, district
 from api.demo.district import WEEK, apportion
 from api.demo.fresh import MARKER, fresh_data_dir
 from api.demo.picture import SIZE, Node, picture
-from application.contacts import ContactList
+from application.contact_lists import ContactList
 from domain.contacts import Contact
 from domain.errors import Refused, TruyvetError
 from domain.stays import KnownVisit

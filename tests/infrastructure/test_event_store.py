@@ -137,6 +137,29 @@ def test_a_refused_append_leaves_nothing_behind(recorder: EventRecorder, databas
     assert kept == {"n": 0}
 
 
+def test_an_append_waits_for_its_turn_without_the_ordering_lock(recorder: EventRecorder) -> None:
+    key = Key(b"k" * 16, uuid4().bytes)
+
+    def others_append() -> None:
+        recorder.insert_events([event()])
+
+    appended = recorder.append(rows(1), keys=[key], turn=others_append)
+    assert appended is not None
+    assert appended.first == 2
+
+
+def test_an_append_whose_turn_never_comes_leaves_nothing_behind(recorder: EventRecorder, database: Database) -> None:
+    def never() -> None:
+        raise IntegrityError("the append before this one failed")
+
+    key = Key(b"k" * 16, uuid4().bytes)
+    with pytest.raises(IntegrityError):
+        recorder.append(rows(1), keys=[key], turn=never)
+    recorder.append(rows(1), keys=[key])
+
+    assert positions(database) == [1]
+
+
 def test_positions_have_no_gaps_after_a_writer_was_killed(
     recorder: EventRecorder, database: Database, any_database_url: str
 ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from shutil import rmtree
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -21,6 +22,7 @@ from infrastructure.postgres import PostgresUnavailable, ensure_running, find_bi
 from infrastructure.postgres import binaries as binaries_module
 from infrastructure.postgres.account import Account
 from infrastructure.postgres.binaries import OVERRIDE, major_version
+from infrastructure.postgres.settings import server_settings
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs to become other OS users")
@@ -434,6 +436,27 @@ def rows_of_plpgsql(conninfo: str) -> object:
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("CREATE FUNCTION pick() RETURNS integer LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'")
     return one(conninfo, "SELECT pick()")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "buffers"), [("4294967296\n", "512MB"), ("104857600\n", "32MB"), ("max\n", None), (None, None)]
+)
+def test_the_server_takes_a_part_of_what_memory_it_may_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, allowed: str | None, buffers: str | None
+) -> None:
+    limit = tmp_path / "memory.max"
+    if allowed is not None:
+        limit.write_text(allowed)
+    monkeypatch.setattr("infrastructure.postgres.settings._ALLOWED_MEMORY", limit)
+    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    told = server_settings(tmp_path, tmp_path)["shared_buffers"]
+
+    assert told == (buffers or f"{min(2_048, physical // 8)}MB")
+
+
+def test_the_server_leaves_room_on_a_small_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=16 << 30))
+    assert server_settings(tmp_path, tmp_path)["max_wal_size"] == "2048MB"
 
 
 def computing(conninfo: str, value: str) -> tuple[subprocess.Popen[bytes], int]:

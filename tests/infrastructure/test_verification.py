@@ -11,7 +11,7 @@ from api.app import Truyvet
 from domain.cases import Case
 from domain.rules import CaseDates
 from domain.times import parse_instant
-from infrastructure.keys import KeyTable
+from infrastructure.key_table import KeyTable
 from infrastructure.reading import Undecodable
 from infrastructure.rebuilding import rebuild
 from infrastructure.registers import Registers
@@ -100,9 +100,12 @@ def test_views_that_lag_are_no_damage(morning: Truyvet) -> None:
 
 def test_batches_do_not_show(morning: Truyvet, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = rebuilt(morning)
-    for batch in ("registers.projection.BATCH", "verification.BATCH", "verification._BATCH", "rebuilding._BATCH"):
+    batches = (
+        "registers.projection.BATCH", "verification.BATCH", "verification._BATCH", "verification._AT_ONCE",
+        "rebuilding.REPLAYED", "replaying.REPLAYED", "replaying.BATCH", "key_table._AT_ONCE", "key_table._IN_MEMORY",
+    )  # fmt: skip
+    for batch in batches:
         monkeypatch.setattr(f"infrastructure.{batch}", 2)
-    monkeypatch.setattr("infrastructure.follower._BATCH", 2)
     assert rebuilt(morning) == whole
     assert findings(morning) == []
 
@@ -320,6 +323,12 @@ def test_a_rebuild_repairs_the_views(morning: Truyvet, damage: Callable[[Truyvet
     assert findings(morning) == []
 
 
+def test_a_rebuild_keeps_the_keys_of_events_beyond_an_altered_head(morning: Truyvet) -> None:
+    whole = rebuilt(morning)
+    execute(morning, "UPDATE log_head SET position = 4")
+    assert rebuilt(morning)["keys"] == whole["keys"]
+
+
 def test_a_rebuild_that_fails_leaves_the_views_as_they_were(morning: Truyvet, registers: Registers) -> None:
     execute(morning, "UPDATE events SET state = 'x' WHERE notification_id = 9")
     with pytest.raises(Undecodable, match="position 9"):
@@ -335,7 +344,7 @@ def test_a_rebuild_that_is_killed_leaves_the_views_as_they_were(
         execute(morning, f"SELECT pg_terminate_backend({keys.connection.info.backend_pid}, 5000)")
 
     with monkeypatch.context() as patch:
-        patch.setattr("infrastructure.keys.KeyTable.settle", killed)
+        patch.setattr(KeyTable, "settle", killed)
         with pytest.raises(psycopg.OperationalError):
             rebuilt(morning)
     assert [venue.name for venue in registers.venues.page()] == ["Café Sáng"]

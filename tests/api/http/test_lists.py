@@ -35,7 +35,7 @@ def test_pages_are_pinned_to_the_position_of_the_first(api: Api, crowd: list[str
 
 def test_a_cursor_says_nothing_about_people(api: Api, crowd: list[str]) -> None:
     cursor = api.get("venues/cafe/visits", limit=1, **DAY).json()["next"]
-    assert set(lists.read_cursor(cursor).model_dump(exclude_none=True)) == {"position", "key", "question"}
+    assert set(lists.read_cursor(cursor).model_dump(exclude_none=True)) == {"position", "key", "question", "number"}
     assert not any(visit in cursor for visit in crowd)
 
 

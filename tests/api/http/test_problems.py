@@ -12,6 +12,7 @@ from api.http import create_app, health
 from application.log import Raced
 from domain.errors import TruyvetError
 from infrastructure.follower import Status
+from infrastructure.graph import kernel
 from tests.api.http.asking import FIRST, Api, at
 
 JSON = {"Content-Type": "application/json"}
@@ -156,6 +157,7 @@ def test_ready_says_the_positions_and_503_while_the_log_or_a_view_fails(
             {"name": "registers", "position": FIRST, "error": None},
             {"name": "policies", "position": 0, "error": None},
         ],
+        "compiled": kernel.tracer() is not None, "refused": {"questions": 0, "check_ins": 0, "writes": 0},
     }  # fmt: skip
     monkeypatch.setattr(health, "ERROR_SECONDS", 0.2)
     stuck = Status(1, "Malformed: the event at position 2 cannot be read")

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -128,6 +130,27 @@ def test_a_revocation_is_effective_in_every_worker_within_a_second(serving: Serv
     assert {one.get("/v1/keys").status_code for one in connections} == {401}
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
+
+
+def test_connections_are_divided_among_the_workers_and_no_second_server_takes_the_port(
+    serving: Serving, tmp_path: Path
+) -> None:
+    process, client, _ = serving(2)
+    port = client.base_url.port or 0
+    _eventually(lambda: min(_answered_by(port, 32)) > 3, 20)  # the second one begins a moment later
+    with pytest.raises(Unavailable, match="Address already in use"):
+        serve(Settings(data_dir=tmp_path), port=port, workers=2)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+
+
+def _answered_by(port: int, count: int) -> list[int]:
+    """How many of so many connections each of two workers answered: request ids begin alike in one process."""
+    connections = [HTTPConnection("127.0.0.1", port, timeout=20) for _ in range(count)]
+    for one in connections:
+        one.request("GET", "/v1/health/live")
+    workers = Counter(one.getresponse().headers["X-Request-Id"][:-8] for one in connections)
+    return [*workers.values(), 0][:2]
 
 
 @pytest.fixture

@@ -1,0 +1,339 @@
+"""A whole question in one compiled call: level after level, part after part. semantics.md, "Trace" and "Certainty".
+
+Calling a loop from Python takes longer than it needs for a small question; so the way from loop to loop is compiled,
+too. The stays of entangled rows are one more small part. Importing this module imports numba.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from infrastructure.graph.arrays import Array
+from infrastructure.graph.compiling import NEVER, START, VENUE, Number, Readable, compiled, order_of, roomy
+from infrastructure.graph.joining import as_part, joined_of
+from infrastructure.graph.loops import (
+    KEEP_ALL,
+    KEEP_CONFINED,
+    KEEP_NONE,
+    KEPT,
+    MEETING,
+    REACHED,
+    TOUCHED,
+    WINDOW,
+    Found,
+    Sums,
+    add_up,
+    become,
+    clipped,
+    forget,
+    infectors,
+    meet,
+    meetings,
+    scan,
+    stand,
+    sums,
+)
+
+
+class Quarantines(NamedTuple):
+    """Who is ever confined (bool, by person), and when, by person."""
+
+    ever: Array
+    person: Array
+    since: Array
+    until: Array
+
+
+class People(NamedTuple):
+    """The halves of their ids, by number."""
+
+    high: Array
+    low: Array
+
+
+ENCOUNTER: Final = np.dtype(
+    [
+        *((name, np.int64) for name in ("infector_stay", "contact_stay")),
+        *((name, np.uint32) for name in ("infector", "contact", "venue", "start", "end")),
+        *((name, np.bool_) for name in ("infector_observed", "contact_observed")),
+    ],
+    align=True,
+)
+
+
+class Contacts(NamedTuple):
+    """n contacts by level, exposed_at and person; those of level k stand in ``[bounds[k - 1], bounds[k])``.
+
+    Those who exposed contact i are ``via[via_first[i]:via_first[i + 1]]``.
+    """
+
+    person: Array  # uint32
+    exposed_at: Array  # uint32
+    encounters: Array  # int64
+    seconds: Array  # int64
+    certain: Array  # bool
+    via_first: Array  # int64
+    via: Array  # uint32
+    bounds: Array  # int64
+    met: Array  # ENCOUNTER, when asked for
+
+
+@compiled
+def by_exposure(people: People, person: Array, exposed_at: Array) -> Array:
+    """The order of contacts: by exposed_at and person."""
+    count = len(person)
+    keys = np.empty(count, np.uint64)
+    for number in range(count):
+        keys[number] = np.uint64(exposed_at[number]) << VENUE | people.high[person[number]] >> VENUE
+    return _told_apart(people, person, keys, keys, order_of(keys))
+
+
+@compiled
+def by_id(people: People, person: Array) -> Array:
+    keys = np.empty(len(person), np.uint64)
+    for number in range(len(person)):
+        keys[number] = people.high[person[number]]
+    return _told_apart(people, person, keys, keys, order_of(keys))
+
+
+@compiled
+def _told_apart(people: People, person: Array, keys: Array, within: Array, order: Array) -> Array:
+    """Puts those whose keys are alike ``within`` the same in the order of their ids."""
+    for at in range(1, len(order)):
+        here, one = at, order[at]
+        while here > 0:
+            other = order[here - 1]
+            alike = keys[other] == keys[one] and within[other] == within[one]
+            if not alike or not _before(people, person[one], person[other]):
+                break
+            order[here] = other
+            here -= 1
+        order[here] = one
+    return order
+
+
+@compiled
+def _before(people: People, one: Number, other: Number) -> bool:
+    high, low = people.high, people.low
+    before: bool = high[one] < high[other] or (high[one] == high[other] and low[one] < low[other])
+    return before
+
+
+@compiled
+def _met(
+    parts: tuple[Readable, ...], position: int, shortest: int, pieces: Array, seen: Array, keep: int,
+    with_pairs: bool, confined: Array,
+) -> tuple[Found, Array]:  # fmt: skip
+    """What all stays together bring, beside what is noted now; and the MEETINGs that are kept."""
+    touched, touches = np.empty(64, np.uint32), 0
+    tangled, tangles = np.empty(16, np.uint32), 0
+    pairs, paired = np.empty(64, np.uint64), 0
+    met, count = np.empty(16, MEETING), 0
+    for part in parts:
+        if len(part.key) == 0:
+            continue
+        found = scan(part, position, shortest, pieces, seen, keep, with_pairs, confined)
+        touched, touches = _with(touched, touches, found.touched)
+        tangled, tangles = _with(tangled, tangles, found.tangled)
+        pairs, paired = _with(pairs, paired, found.pairs)
+        met, count = meetings(part, shortest, pieces, found.kept, met, count)
+    tangled = tangled[:tangles]
+    if tangles:
+        become(seen, tangled, TOUCHED, 0)
+        part = as_part(joined_of(parts, position, tangled), tangled)
+        found = scan(part, position, shortest, pieces, seen, keep, with_pairs, confined)
+        touched, touches = _with(touched, touches, found.touched)
+        pairs, paired = _with(pairs, paired, found.pairs)
+        met, count = meetings(part, shortest, pieces, found.kept, met, count)
+    return Found(touched[:touches], tangled, pairs[:paired], np.empty(0, KEPT)), met[:count]
+
+
+@compiled
+def _with(column: Array, count: int, more: Array) -> tuple[Array, int]:
+    column = roomy(column, count, len(more))
+    column[count : count + len(more)] = more
+    return column, count + len(more)
+
+
+@compiled
+def _next_confined(quarantines: Quarantines, person: Number, instant: int) -> int:
+    """The first instant at or after ``instant`` in quarantine, NEVER when there is none."""
+    found, at = NEVER, np.searchsorted(quarantines.person, person)
+    while at < len(quarantines.person) and quarantines.person[at] == person:
+        if np.int64(quarantines.until[at]) > instant:
+            found = min(found, max(instant, np.int64(quarantines.since[at])))
+        at += 1
+    return found
+
+
+@compiled
+def _open_windows(
+    quarantines: Quarantines, until: int, starts: Array, certainly: bool, windows: Array, count: int
+) -> tuple[Array, int]:
+    """``windows`` with ``count``, and those that encounters open for people who were ever confined.
+
+    ``starts`` are person << 32 | start, sorted. As domain/contacts.py, open_windows().
+    """
+    first, windows = count, roomy(windows, count, len(starts))
+    for at in range(len(starts)):
+        person, start = np.uint32(starts[at] >> VENUE), np.int64(starts[at] & START)
+        stop = min(until, _next_confined(quarantines, person, start))
+        if stop <= start:
+            continue
+        end = np.int64(0)
+        if count > first and windows[count - 1].person == person:
+            last = windows[count - 1]
+            end = np.int64(last.certain_end) if certainly else np.int64(last.end)
+        if count == first or windows[count - 1].person != person or start > end:
+            windows[count].person = person
+            windows[count].start = windows[count].certain_start = NEVER
+            windows[count].end = windows[count].certain_end = 0
+            if certainly:
+                windows[count].certain_start = start
+            else:
+                windows[count].start = start
+            count += 1
+        if certainly:
+            windows[count - 1].certain_end = max(stop, end)
+        else:
+            windows[count - 1].end = max(stop, end)
+    return windows, count
+
+
+@compiled
+def _starts(met: Array, ever: Array, certainly: bool) -> Array:
+    """Contact << 32 | start of the encounters of those who were ever confined, sorted."""
+    found, count = np.empty(len(met), np.uint64), 0
+    for number in range(len(met)):
+        start = met[number].certain_start if certainly else met[number].start
+        if start < NEVER and ever[met[number].contact]:
+            found[count] = np.uint64(met[number].contact) << VENUE | np.uint64(start)
+            count += 1
+    return np.sort(found[:count])
+
+
+@compiled
+def _passing_on(people: Array, told: Sums, met: Array, quarantines: Quarantines, until: int) -> Array:
+    """The WINDOWs in which these contacts pass on. semantics.md, "Trace", 4."""
+    windows, count, ever_confined = np.empty(len(people), WINDOW), 0, False
+    for number in range(len(people)):
+        if quarantines.ever[people[number]]:
+            ever_confined = True
+        elif told.exposed_at[number] < until:
+            window = windows[count]
+            window.person, window.end, window.certain_end = people[number], until, until
+            window.start, window.certain_start = told.exposed_at[number], told.certain_from[number]
+            count += 1
+    if ever_confined:
+        for certainly in (False, True):
+            starts = _starts(met, quarantines.ever, certainly)
+            windows, count = _open_windows(quarantines, until, starts, certainly, windows, count)
+    return windows[:count]
+
+
+@compiled
+def _encounters(pieces: Array, met: Array, found: Array, count: int) -> tuple[Array, int]:
+    """``found`` with ``count`` ENCOUNTERs, and those that qualify of MEETINGs of ``pieces``."""
+    found = roomy(found, count, len(met))
+    for number in range(len(met)):
+        meeting, piece, told = met[number], pieces[met[number].piece], found[count]
+        if meeting.start < NEVER:
+            told.infector, told.contact, told.venue = piece.person, meeting.contact, piece.venue
+            told.start, told.end = meeting.start, meeting.end
+            told.infector_stay, told.contact_stay = piece.stay, meeting.stay
+            told.infector_observed, told.contact_observed = piece.observed != 0, meeting.observed != 0
+            count += 1
+    return found, count
+
+
+@compiled
+def trace(
+    parts: tuple[Readable, ...], quarantines: Quarantines, people: People, seen: Array, position: int, shortest: int,
+    index_person: int, start: int, end: int, until: int, levels: int, evidence: bool,
+) -> Contacts:  # fmt: skip
+    """The contacts of the index person in ``[start, end)``; ``seen`` is blank before and after."""
+    person, exposed_at = np.empty(0, np.uint32), np.empty(0, np.uint32)
+    encounters, seconds, certain_from = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint32)
+    via_first, via, infected = np.empty(0, np.int64), np.empty(0, np.uint32), 0
+    noted, notes = np.empty(16, np.uint32), 0
+    told, tells = np.empty(0, ENCOUNTER), 0
+    bounds = np.zeros(levels + 1, np.int64)
+    passing_on = np.full(1, index_person, np.uint32)
+    windows = np.empty(1, WINDOW)
+    windows[0].person, windows[0].start, windows[0].end = index_person, start, end
+    windows[0].certain_start, windows[0].certain_end = start, end
+    become(seen, passing_on, 0, REACHED)
+    for level in range(levels):
+        bounds[level + 1] = count = bounds[level]
+        is_last = level + 1 == levels
+        pieces = clipped(parts, position, shortest, windows)
+        keep = KEEP_ALL if evidence else KEEP_NONE if is_last else KEEP_CONFINED
+        found, met = _met(
+            parts, position, shortest, pieces, seen, keep, len(passing_on) > 1, quarantines.ever
+        )
+        noted, notes = _with(noted, notes, found.tangled)
+        if len(found.touched) == 0:
+            continue
+        summed = sums(seen, found.touched)
+        order = by_exposure(people, found.touched, summed.exposed_at)
+        these = found.touched[order]
+        bounds[level + 1] = count + len(these)
+        if len(passing_on) > 1:
+            first, who = infectors(seen, found.pairs, these, summed.infectors[order], passing_on)
+        else:
+            first, who = np.arange(len(these) + 1), np.full(len(these), passing_on[0], np.uint32)
+        via_first, _ = _with(via_first, count, first[:-1] + infected)
+        via, infected = _with(via, infected, who)
+        person, _ = _with(person, count, these)
+        exposed_at, _ = _with(exposed_at, count, summed.exposed_at[order])
+        encounters, _ = _with(encounters, count, summed.encounters[order])
+        seconds, _ = _with(seconds, count, summed.seconds[order])
+        certain_from, _ = _with(certain_from, count, summed.certain_from[order])
+        if evidence:
+            told, tells = _encounters(pieces, met, told, tells)
+        if not is_last:
+            windows = _passing_on(found.touched, summed, met, quarantines, until)
+            passing_on = found.touched[by_id(people, found.touched)]
+            stand(seen, passing_on)
+    count = bounds[levels]
+    via_first, _ = _with(via_first, count, np.full(1, infected))
+    forget(seen, person[:count])
+    forget(seen, noted[:notes])
+    forget(seen, np.full(1, index_person, np.uint32))
+    return Contacts(
+        person[:count], exposed_at[:count], encounters[:count], seconds[:count], certain_from[:count] < NEVER,
+        via_first[: count + 1], via[:infected], bounds, told[:tells],
+    )  # fmt: skip
+
+
+@compiled
+def each(
+    parts: tuple[Readable, ...], people: People, position: int, shortest: int, windows: Array
+) -> tuple[Array, Array, Sums]:
+    """Level 1 of every window by itself, by window, exposed_at and person: the windows, the contacts, and their sums."""
+    pieces = clipped(parts, position, shortest, windows)
+    is_tangled, tangled, tangles = np.zeros(len(people.high), np.bool_), np.empty(16, np.uint32), 0
+    met, count = np.empty(16, MEETING), 0
+    for part in parts:
+        if len(part.key):
+            kept, tangled, tangles = meet(part, position, shortest, pieces, is_tangled, tangled, tangles)
+            met, count = meetings(part, shortest, pieces, kept, met, count)
+    if tangles:
+        tangled = tangled[:tangles]
+        joined = as_part(joined_of(parts, position, tangled), tangled)
+        kept, tangled, tangles = meet(joined, position, shortest, pieces, is_tangled, tangled, tangles)
+        met, count = meetings(joined, shortest, pieces, kept, met, count)
+    whose = np.empty(count, np.uint64)
+    for number in range(count):
+        whose[number] = np.uint64(pieces[met[number].piece].window) << VENUE | np.uint64(met[number].contact)
+    whose, summed = add_up(whose, order_of(whose), met[:count])
+    window, person, keys = np.empty_like(whose), np.empty(len(whose), np.uint32), np.empty_like(whose)
+    for number in range(len(whose)):
+        window[number], person[number] = whose[number] >> VENUE, whose[number] & START
+        keys[number] = np.uint64(summed.exposed_at[number]) << VENUE | people.high[person[number]] >> VENUE
+    order = order_of(keys)
+    order = _told_apart(people, person, keys, window, order[order_of(window[order])])
+    return window[order], person[order], Sums(
+        summed.exposed_at[order], summed.certain_from[order], summed.encounters[order], summed.seconds[order],
+        summed.infectors[order],
+    )  # fmt: skip
