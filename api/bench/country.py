@@ -51,6 +51,7 @@ def measure(count: int, against: Sequence[str]) -> Measurement:
             more["memory_two_workers"] = memory_of_workers(settings.data_dir, 2)
             _tell(more)
         with open_truyvet(settings) as truyvet:
+            truyvet.graph.catch_up()
             complete = truyvet.graph.columns.visits == count == more["recorded"]
             more["bytes_per_visit"] = round(truyvet.graph.columns.nbytes / count, 1)
             more |= _asked(truyvet, count)

@@ -227,6 +227,7 @@ def _fill(truyvet: Truyvet, directory: Path, count: int) -> None:
     with file.open("rb") as content:
         truyvet.imports.visits(content, register_venues=True, by=LOCAL)
     file.unlink()
+    truyvet.graph.catch_up()
 
 
 def _catch_up(truyvet: Truyvet) -> None:

@@ -11,6 +11,9 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import numba
 import numpy as np
+from numba import carray, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from infrastructure.graph.arrays import Array
 
@@ -76,7 +79,55 @@ def compiled(function: Function) -> Function:
     return cached
 
 
+def inlined(function: Function) -> Function:
+    """The same for what is called so often that a call costs more than what it does."""
+    try:
+        cached: Function = _NJIT(cache=True, nogil=True, inline="always")(function)
+    except RuntimeError:
+        return _NJIT(nogil=True, inline="always")(function)  # type: ignore[no-any-return]
+    return cached
+
+
+@intrinsic  # type: ignore[misc, untyped-decorator] # numba's
+def _at(_: Any, address: Any) -> Any:
+    """The pointer of an address."""
+
+    def code(__: Any, builder: Any, ___: Any, values: Any) -> Any:
+        return builder.inttoptr(values[0], cgutils.voidptr_t)
+
+    return types.voidptr(address), code
+
+
+PARTS_WIDTH: Final = 27
+"""Of each part a row of Parts: addresses and lengths of twelve columns, then reach, base and all_known_from."""
+Parts: TypeAlias = Array
+"""int64. Whoever hands them over holds the columns: to hand over array by array takes as long as a small question."""
+
+
 @compiled
+def part_at(parts: Parts, number: int) -> Readable:
+    at = parts[number]
+    return Readable(
+        carray(_at(at[0]), (at[1],), np.uint64),
+        carray(_at(at[2]), (at[3],), np.uint32),
+        carray(_at(at[4]), (at[5],), np.uint32),
+        carray(_at(at[6]), (at[7],), np.uint32),
+        carray(_at(at[8]), (at[9],), np.uint32),
+        carray(_at(at[10]), (at[11],), np.uint32),
+        carray(_at(at[12]), (at[13],), np.uint8),
+        carray(_at(at[14]), (at[15],), np.uint32),
+        carray(_at(at[16]), (at[17],), np.uint32),
+        carray(_at(at[18]), (at[19],), np.uint32),
+        carray(_at(at[20]), (at[21],), np.uint32),
+        carray(_at(at[22]), (at[23],), np.uint32),
+        np.empty(0, np.int64),
+        at[24],
+        at[25],
+        at[26],
+    )
+
+
+@inlined
 def first_at_least(column: Array, value: Number, low: int, high: int) -> int:
     """Of the places in ``[low, high)``, or ``high``."""
     while low < high:
@@ -111,27 +162,36 @@ def of_person(people: Array, first: Array, person: Number) -> tuple[Number, Numb
     return np.int64(first[at]), np.int64(first[at + 1])
 
 
-@compiled
+@inlined
 def at_venue(
-    keys: Array, first: Array, longest: Array, venue: Number, begin: Number, finish: Number, reach: Number
-) -> tuple[Number, Number]:
-    """The range of the rows at a venue that may overlap ``[begin, finish)``."""
-    low: Number = 0
+    keys: Array, first: Array, longest: Array, venue: Number, begin: Number, finish: Number, reach: Number,
+    before: Number,
+) -> tuple[Number, Number]:  # fmt: skip
+    """The range of the rows at a venue that may overlap ``[begin, finish)``; none of them stands ``before`` that place.
+
+    Whoever asks in the order of venue and begin says where the last range began, and the next is near.
+    """
+    low: Number = before
     high: Number = len(keys)
     if len(longest):
         at = np.int64(venue)
         if at >= len(longest):
-            return 0, 0
-        low, high = np.int64(first[at]), np.int64(first[at + 1])
+            return before, before
+        low, high = max(before, np.int64(first[at])), np.int64(first[at + 1])
         reach = np.int64(longest[at])
     here = np.uint64(venue) << VENUE
-    low = first_at_least(keys, here | np.uint64(max(begin - reach, 0)), low, high)
-    end, step = here | np.uint64(finish), 8
-    last = low
-    while last + step < high and keys[last + step] < end:
-        last += step
+    low = _from_near(keys, here | np.uint64(max(begin - reach, 0)), low, high)
+    return low, _from_near(keys, here | np.uint64(finish), low, high)
+
+
+@inlined
+def _from_near(keys: Array, key: Number, low: Number, high: Number) -> Number:
+    """The first place with at least ``key`` in ``[low, high)``, looked for further and further from ``low``."""
+    step = 1
+    while low + step <= high and keys[low + step - 1] < key:
+        low += step
         step *= 2
-    return low, first_at_least(keys, end, last, min(last + step, high))
+    return first_at_least(keys, key, low, min(low + step - 1, high))
 
 
 @compiled

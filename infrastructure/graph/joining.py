@@ -10,11 +10,13 @@ from infrastructure.graph.compiling import (
     IS_OBSERVED,
     START,
     VENUE,
+    Parts,
     Readable,
     Record,
     compiled,
     of_person,
     order_of,
+    part_at,
     roomy,
 )  # fmt: skip
 
@@ -56,16 +58,16 @@ def entangled(part: Readable, position: int, people: Array, found: Array, count:
 
 
 @compiled
-def joined_of(parts: tuple[Readable, ...], position: int, people: Array) -> Joined:
-    """The stays of the entangled rows of these people."""
+def joined_of(parts: Parts, position: int, people: Array, since: int, until: int) -> Joined:
+    """The stays of the entangled rows of these people that overlap ``[since, until)``."""
     rows, count = np.empty(2 * len(people) + 16, ENTANGLED_ROW), 0
-    for part in parts:
-        rows, count = entangled(part, position, people, rows, count)
+    for number in range(len(parts)):
+        rows, count = entangled(part_at(parts, number), position, people, rows, count)
     rows = rows[:count]
     keys = np.empty(count, np.uint64)
     for row in range(count):
         keys[row] = np.uint64(rows[row].whose) << VENUE | (rows[row].key & START)
-    return joined(rows, order_of(keys))
+    return joined(rows, order_of(keys), since, until)
 
 
 @compiled
@@ -92,8 +94,11 @@ def _comes_before(one: Record, other: Record) -> Any:
 
 
 @compiled
-def joined(rows: Array, order: Array) -> Joined:
-    """The stays of ENTANGLED_ROWs, which ``order`` puts in the order of ``whose`` and start. As stays.py has it."""
+def joined(rows: Array, order: Array, since: int, until: int) -> Joined:
+    """The stays of ENTANGLED_ROWs that overlap ``[since, until)``; as stays.py has it.
+
+    ``order`` puts the rows in the order of ``whose`` and start.
+    """
     count = len(order)
     for at in range(1, count):  # rows of one instant by venue and visit
         here, row = at, order[at]
@@ -138,9 +143,9 @@ def joined(rows: Array, order: Array) -> Joined:
     )  # fmt: skip
     made = 0
     for at in range(count):
-        if into[at] == at:
+        if into[at] == at and np.int64(end[at]) > since and np.int64(start[at]) < until:
             one = rows[order[at]]
             found.whose[made], found.key[made] = one.whose, (one.key >> VENUE) << VENUE | start[at]
             found.end[made], found.observed[made], found.row[made] = end[at], one.observed, one.row
             made += 1
-    return found
+    return Joined(found.whose[:made], found.key[:made], found.end[:made], found.observed[:made], found.row[:made])

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from infrastructure.graph.arrays import Array
-from infrastructure.graph.compiling import NEVER, START, VENUE, Number, Readable, compiled, order_of, roomy
+from infrastructure.graph.compiling import NEVER, START, VENUE, Number, Parts, compiled, order_of, part_at, roomy
 from infrastructure.graph.joining import as_part, joined_of
 from infrastructure.graph.loops import (
     KEEP_ALL,
@@ -121,7 +121,7 @@ def _before(people: People, one: Number, other: Number) -> bool:
 
 @compiled
 def _met(
-    parts: tuple[Readable, ...], position: int, shortest: int, pieces: Array, seen: Array, keep: int,
+    parts: Parts, position: int, shortest: int, pieces: Array, seen: Array, keep: int,
     with_pairs: bool, confined: Array,
 ) -> tuple[Found, Array]:  # fmt: skip
     """What all stays together bring, beside what is noted now; and the MEETINGs that are kept."""
@@ -129,9 +129,8 @@ def _met(
     tangled, tangles = np.empty(16, np.uint32), 0
     pairs, paired = np.empty(64, np.uint64), 0
     met, count = np.empty(16, MEETING), 0
-    for part in parts:
-        if len(part.key) == 0:
-            continue
+    for number in range(len(parts)):
+        part = part_at(parts, number)
         found = scan(part, position, shortest, pieces, seen, keep, with_pairs, confined)
         touched, touches = _with(touched, touches, found.touched)
         tangled, tangles = _with(tangled, tangles, found.tangled)
@@ -140,12 +139,23 @@ def _met(
     tangled = tangled[:tangles]
     if tangles:
         become(seen, tangled, TOUCHED, 0)
-        part = as_part(joined_of(parts, position, tangled), tangled)
+        part = as_part(joined_of(parts, position, tangled, *_reach(pieces)), tangled)
         found = scan(part, position, shortest, pieces, seen, keep, with_pairs, confined)
         touched, touches = _with(touched, touches, found.touched)
         pairs, paired = _with(pairs, paired, found.pairs)
         met, count = meetings(part, shortest, pieces, found.kept, met, count)
     return Found(touched[:touches], tangled, pairs[:paired], np.empty(0, KEPT)), met[:count]
+
+
+@compiled
+def _reach(pieces: Array) -> tuple[int, int]:
+    """From the first to the last instant of PIECEs."""
+    since, until = NEVER, 0
+    for number in range(len(pieces)):
+        piece = pieces[number]
+        since = min(since, np.int64(piece.start), np.int64(piece.certain_start))
+        until = max(until, np.int64(piece.end), np.int64(piece.certain_end))
+    return since, until
 
 
 @compiled
@@ -248,7 +258,7 @@ def _encounters(pieces: Array, met: Array, found: Array, count: int) -> tuple[Ar
 
 @compiled
 def trace(
-    parts: tuple[Readable, ...], quarantines: Quarantines, people: People, seen: Array, position: int, shortest: int,
+    parts: Parts, quarantines: Quarantines, people: People, seen: Array, position: int, shortest: int,
     index_person: int, start: int, end: int, until: int, levels: int, evidence: bool,
 ) -> Contacts:  # fmt: skip
     """The contacts of the index person in ``[start, end)``; ``seen`` is blank before and after."""
@@ -268,9 +278,7 @@ def trace(
         is_last = level + 1 == levels
         pieces = clipped(parts, position, shortest, windows)
         keep = KEEP_ALL if evidence else KEEP_NONE if is_last else KEEP_CONFINED
-        found, met = _met(
-            parts, position, shortest, pieces, seen, keep, len(passing_on) > 1, quarantines.ever
-        )
+        found, met = _met(parts, position, shortest, pieces, seen, keep, len(passing_on) > 1, quarantines.ever)
         noted, notes = _with(noted, notes, found.tangled)
         if len(found.touched) == 0:
             continue
@@ -307,20 +315,18 @@ def trace(
 
 
 @compiled
-def each(
-    parts: tuple[Readable, ...], people: People, position: int, shortest: int, windows: Array
-) -> tuple[Array, Array, Sums]:
-    """Level 1 of every window by itself, by window, exposed_at and person: the windows, the contacts, and their sums."""
+def each(parts: Parts, people: People, position: int, shortest: int, windows: Array) -> tuple[Array, Array, Sums]:
+    """Level 1 of every window by itself, by window, exposed_at and person: windows, contacts, and their sums."""
     pieces = clipped(parts, position, shortest, windows)
     is_tangled, tangled, tangles = np.zeros(len(people.high), np.bool_), np.empty(16, np.uint32), 0
     met, count = np.empty(16, MEETING), 0
-    for part in parts:
-        if len(part.key):
-            kept, tangled, tangles = meet(part, position, shortest, pieces, is_tangled, tangled, tangles)
-            met, count = meetings(part, shortest, pieces, kept, met, count)
+    for number in range(len(parts)):
+        part = part_at(parts, number)
+        kept, tangled, tangles = meet(part, position, shortest, pieces, is_tangled, tangled, tangles)
+        met, count = meetings(part, shortest, pieces, kept, met, count)
     if tangles:
         tangled = tangled[:tangles]
-        joined = as_part(joined_of(parts, position, tangled), tangled)
+        joined = as_part(joined_of(parts, position, tangled, *_reach(pieces)), tangled)
         kept, tangled, tangles = meet(joined, position, shortest, pieces, is_tangled, tangled, tangles)
         met, count = meetings(joined, shortest, pieces, kept, met, count)
     whose = np.empty(count, np.uint64)

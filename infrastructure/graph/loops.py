@@ -22,12 +22,14 @@ from infrastructure.graph.compiling import (
     START,
     VENUE,
     Number,
+    Parts,
     Readable,
     Record,
     at_venue,
     compiled,
     of_person,
     order_of,
+    part_at,
     roomy,
 )  # fmt: skip
 from infrastructure.graph.joining import Joined, joined_of
@@ -179,18 +181,18 @@ def _clip_joined(
 
 
 @compiled
-def clipped(parts: tuple[Readable, ...], position: int, shortest: int, windows: Array) -> Array:
+def clipped(parts: Parts, position: int, shortest: int, windows: Array) -> Array:
     """The PIECEs of all stays in ``windows``, by venue and start, so that rows are looked at together."""
     tangled = np.zeros(len(windows), np.bool_)
     pieces, made = np.empty(8 * len(windows) + 16, PIECE), 0
-    for part in parts:
-        pieces, made = clip(part, position, shortest, windows, tangled, pieces, made)
+    for number in range(len(parts)):
+        pieces, made = clip(part_at(parts, number), position, shortest, windows, tangled, pieces, made)
     numbers = np.flatnonzero(tangled)
     if len(numbers):
         people = np.empty(len(numbers), np.uint32)
         for place in range(len(numbers)):
             people[place] = windows[numbers[place]].person
-        stays = joined_of(parts, position, people)
+        stays = joined_of(parts, position, people, 0, NEVER)
         pieces, made = _clip_joined(stays, numbers, shortest, windows, pieces, made)
     places = np.empty(made, np.uint64)
     for number in range(made):
@@ -210,10 +212,12 @@ def scan(
 ) -> Found:  # fmt: skip
     """Adds the stays of a part that meet ``pieces`` long enough to ``seen``; ``confined`` is bool, by person.
 
-    The columns have names of their own and room is made before the rows are looked at: that is four times as quick.
+    ``pieces`` come by venue and start. The columns have names of their own and room is made before the rows are looked
+    at: that is four times as quick.
     """
     keys, ends, persons, flags = part.key, part.end, part.person, part.flags
     known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
+    first, longest, reach, low = part.first_of_venue, part.reach_of_venue, part.reach, 0
     touched, touches = np.empty(64, np.uint32), 0
     tangled, entangled = np.empty(64, np.uint32), 0
     pairs, paired = np.empty(64, np.uint64), 0
@@ -224,12 +228,18 @@ def scan(
         certain_start, certain_end = np.int64(piece.certain_start), np.int64(piece.certain_end)
         begin, finish = min(own_start, certain_start), max(own_end, certain_end)
         infector = piece.person
-        low, high = at_venue(keys, part.first_of_venue, part.reach_of_venue, piece.venue, begin, finish, part.reach)
-        touched, tangled = roomy(touched, touches, high - low), roomy(tangled, entangled, high - low)
-        if with_pairs:
-            pairs = roomy(pairs, paired, high - low)
-        if keep:
-            kept = roomy(kept, keeps, high - low)
+        low, high = at_venue(keys, first, longest, piece.venue, begin, finish, reach, low)
+        if low == high:
+            continue
+        room = high - low
+        if touches + room > len(touched):
+            touched = roomy(touched, touches, room)
+        if entangled + room > len(tangled):
+            tangled = roomy(tangled, entangled, room)
+        if with_pairs and paired + room > len(pairs):
+            pairs = roomy(pairs, paired, room)
+        if keep and keeps + room > len(kept):
+            kept = roomy(kept, keeps, room)
         for row in range(low, high):
             flag = flags[row]
             start, end = np.int64(keys[row] & START), np.int64(ends[row])
@@ -306,11 +316,14 @@ def meet(
     and those who may in entangled rows, for each of whom ``tangled`` becomes true."""
     keys, ends, persons, flags = part.key, part.end, part.person, part.flags
     known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
+    first, longest, reach, low = part.first_of_venue, part.reach_of_venue, part.reach, 0
     kept, keeps = np.empty(64, KEPT), 0
     for number in range(len(pieces)):
         piece = pieces[number]
         begin, finish = np.int64(piece.start), np.int64(piece.end)
-        low, high = at_venue(keys, part.first_of_venue, part.reach_of_venue, piece.venue, begin, finish, part.reach)
+        low, high = at_venue(keys, first, longest, piece.venue, begin, finish, reach, low)
+        if low == high:
+            continue
         kept, people = roomy(kept, keeps, high - low), roomy(people, count, high - low)
         for row in range(low, high):
             flag = flags[row]

@@ -1,7 +1,7 @@
 """Asks the compiled loops: hands them the parts, and makes of what they find what trace.py makes of it."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Final
@@ -11,7 +11,7 @@ import numpy as np
 
 from infrastructure.graph import levels, loops
 from infrastructure.graph.arrays import FOREVER, Array, distinct
-from infrastructure.graph.compiling import Readable
+from infrastructure.graph.compiling import PARTS_WIDTH
 from infrastructure.graph.confinements import Confinements, KnownConfinements
 from infrastructure.graph.ids import Ids, halves
 from infrastructure.graph.overlaps import Present
@@ -23,8 +23,6 @@ from infrastructure.graph.trace import Encounters, Level, Tracer, Windows
 _KEPT_ARRAYS: Final = 4
 _free: Final[deque[Array]] = deque(maxlen=_KEPT_ARRAYS)
 """Scratch arrays in which nothing is noted; each is lent to one question at a time."""
-_TUPLES: Final = (8, 32, 128, 512)
-"""Loops are compiled for so many parts; empty ones fill up."""
 
 
 @contextmanager
@@ -41,15 +39,6 @@ def scratch(people: int) -> Iterator[Array]:
     _free.append(seen)
 
 
-def _readable(part: Part, base: int) -> Readable:
-    rows = part.rows
-    columns = (
-        rows.key, rows.end, rows.person, rows.visit, rows.known_from, rows.known_until, rows.flags, part.by_person,
-        part.people, part.first_of_person, part.first_of_venue, part.reach_of_venue, _NAMELESS,
-    )  # fmt: skip
-    return Readable(*map(_alike, columns), part.reach, base, part.all_known_from)
-
-
 def _alike(column: Array) -> Array:
     """As one type for the compiler, whether the column is mapped from a file or not."""
     view = column.view()
@@ -57,24 +46,21 @@ def _alike(column: Array) -> Array:
     return view
 
 
-_NAMELESS: Final = np.empty(0, np.int64)
-_NUMBERS: Final = np.empty(0, np.uint32)
-_EMPTY: Final = Readable(
-    _alike(np.empty(0, np.uint64)), *(_alike(_NUMBERS),) * 5, _alike(np.empty(0, np.uint8)), *(_alike(_NUMBERS),) * 5,
-    _alike(_NAMELESS), 0, 0, 0,
-)  # fmt: skip
-_parts: Final["WeakKeyDictionary[Part, Readable]"] = WeakKeyDictionary()
+_parts: Final["WeakKeyDictionary[Part, tuple[list[int], list[Array]]]"] = WeakKeyDictionary()
 
 
-def _readables(parts: Sequence[Part], bases: Sequence[int]) -> tuple[Readable, ...]:
-    found = []
-    for part, base in zip(parts, bases, strict=False):
-        readable = _parts.get(part)
-        if readable is None or readable.base != base:
-            readable = _parts[part] = _readable(part, base)
-        found.append(readable)
-    room = next(many for many in _TUPLES if many >= len(found))
-    return (*found, *(_EMPTY,) * (room - len(found)))
+def _handed_over(part: Part) -> list[int]:
+    """As a row of Parts, but for its base."""
+    found = _parts.get(part)
+    if found is None:
+        rows = part.rows
+        columns = [np.ascontiguousarray(column) for column in (
+            rows.key, rows.end, rows.person, rows.visit, rows.known_from, rows.known_until, rows.flags,
+            part.by_person, part.people, part.first_of_person, part.first_of_venue, part.reach_of_venue,
+        )]  # fmt: skip
+        places = [number for column in columns for number in (column.ctypes.data, len(column))]
+        found = _parts[part] = [*places, part.reach, 0, part.all_known_from], columns
+    return found[0]
 
 
 class CompiledTracer(Tracer):
@@ -84,14 +70,15 @@ class CompiledTracer(Tracer):
         self, stays: Stays, confinements: KnownConfinements, people: Ids, min_seconds: int, until: int | None
     ) -> None:
         super().__init__(stays, confinements, people, min_seconds, until)
-        self._readables = _readables(stays.parts, stays.base.tolist())
-        self._people = levels.People(people.high, people.low)
+        self._parts = np.array([_handed_over(part) for part in stays.parts], np.int64).reshape(-1, PARTS_WIDTH)
+        self._parts[:, -2] = stays.base[:-1]
+        self._people = levels.People(_alike(people.high), _alike(people.low))
 
     def levels(self, first: Windows, count: int, *, evidence: bool = False) -> list[Level]:
         until = int(FOREVER) if self.until is None else min(max(self.until, 0), int(FOREVER))
         with scratch(len(self.people)) as seen:
             found = levels.trace(
-                self._readables, levels.Quarantines(*self.confinements.columns), self._people, seen,
+                self._parts, levels.Quarantines(*self.confinements.columns), self._people, seen,
                 self.stays.position, self.shortest, *(int(column[0]) for column in first), until, count, evidence,
             )  # fmt: skip
         if evidence:
@@ -102,9 +89,7 @@ class CompiledTracer(Tracer):
         windows = np.zeros(len(first.person), loops.WINDOW)
         windows["person"], windows["start"], windows["end"] = first
         windows["certain_start"], windows["certain_end"] = first.start, first.end
-        window, person, sums = levels.each(
-            self._readables, self._people, self.stays.position, self.shortest, windows
-        )
+        window, person, sums = levels.each(self._parts, self._people, self.stays.position, self.shortest, windows)
         found = Level(
             person, sums.exposed_at, sums.encounters, sums.seconds, sums.certain_from < FOREVER,
             np.arange(len(person) + 1), first.person[window], None,
@@ -150,10 +135,9 @@ def try_out() -> None:
     )
     people, _ = Ids.none().with_new(halves(bytes(range(64))))
     first = Windows(*(np.array([value], np.uint32) for value in (0, 0, 100)))
-    for parts in (1, _TUPLES[0] + 1):
-        stays = Stays([Part.of(rows, MIXED)] * parts, 5, 4)
-        tracer = CompiledTracer(stays, KnownConfinements(Confinements.none(), 5, 4), people, 3, None)
-        tracer.levels(first, 2)
-        tracer.each(first)
+    stays, confinements = Stays([Part.of(rows, MIXED)], 5, 4), KnownConfinements(Confinements.none(), 5, 4)
+    tracer = CompiledTracer(stays, confinements, people, 3, None)
+    tracer.levels(first, 2)
+    tracer.each(first)
     there = np.arange(3, dtype=np.uint32)
     by_loops(Present(there, there, there, there + np.uint32(5), there > 0, there.astype(np.int64), there), 1, None, 100)

@@ -18,7 +18,6 @@ from infrastructure.graph import VisitGraph, kernel, warm_up
 from tests.outbreak import Outbreak, asked, by_name, by_uuid
 
 ROOT = Path(__file__).parents[3]
-LOOPS = ("add_up", "become", "clip", "clip_joined", "forget", "infectors", "meet", "meetings", "scan", "stand", "sums")
 
 
 @pytest.fixture(autouse=True)
@@ -113,21 +112,22 @@ def test_a_scratch_array_of_a_question_that_failed_is_not_used_again(monkeypatch
 
     compiled, passes = both(crowd(40))
     question = questions(40)[5]
-    passing_on = scanning.CompiledTracer._passing_on
+    trace = scanning.levels.trace
 
-    def failing(*_: Any) -> Any:
+    def failing(parts: Any, quarantines: Any, people: Any, seen: Any, *_: Any) -> Any:
+        seen["state"] = scanning.loops.REACHED
         raise MemoryError
 
-    monkeypatch.setattr(scanning.CompiledTracer, "_passing_on", failing)
+    monkeypatch.setattr(scanning.levels, "trace", failing)
     with pytest.raises(MemoryError):
         compiled.trace(by_uuid(question))
-    monkeypatch.setattr(scanning.CompiledTracer, "_passing_on", passing_on)
+    monkeypatch.setattr(scanning.levels, "trace", trace)
     for question in questions(40):
         assert answered(compiled, question) == answered(passes, question)
 
 
 def test_a_loaded_graph_needs_no_further_compilation(tmp_path: Path) -> None:
-    from infrastructure.graph import joining, loops
+    from infrastructure.graph import levels, loops
 
     outbreak = crowd(30)
     outbreak.graph().save(tmp_path)
@@ -136,8 +136,9 @@ def test_a_loaded_graph_needs_no_further_compilation(tmp_path: Path) -> None:
     for question in questions(30):
         expected = outbreak.known.trace(question)
         assert by_name(answered(loaded, question)) == expected
-    called = [joining.entangled, joining.joined, *(getattr(loops, name) for name in LOOPS)]
-    assert [len(loop.signatures) for loop in called] == [1] * len(called)
+    graph = outbreak.graph()
+    list(VisitGraph("", graph.snapshot, compiled=True).trace_many([by_uuid(asked("p000", levels=1))]))
+    assert [len(loop.signatures) for loop in (levels.trace, levels.each, loops.forget)] == [1] * 3
 
 
 def test_without_numba_the_passes_answer(monkeypatch: pytest.MonkeyPatch) -> None:
