@@ -37,7 +37,7 @@ def measure(count: int, against: Sequence[str]) -> Measurement:
             checksums = rebuild(truyvet.vault, truyvet.registers, truyvet.graph)
             seconds, used = time.perf_counter() - started, time.process_time() - used
         with open_truyvet(settings):  # the database runs, the service does not
-            ready = [secondsseconds_until_ready(settings.data_dir) for _ in range(_STARTS)]
+            ready = [seconds_until_ready(settings.data_dir) for _ in range(_STARTS)]
             of_one, of_two = (memory_of_workers(settings.data_dir, workers) for workers in (1, 2))
     more = {
         "seed": SEED, "events": events, "seconds": round(seconds, 1), "cpu_seconds_of_python": round(used, 1),

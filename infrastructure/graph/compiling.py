@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import numba
 import numpy as np
-from numba import carray, types
+from numba import carray, types  # type: ignore[attr-defined] # it is documented
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -65,9 +65,9 @@ class Readable(NamedTuple):
     first_of_venue: Array
     reach_of_venue: Array
     names: Array  # int64
-    reach: int
-    base: int
-    all_known_from: int
+    reach: Number
+    base: Number
+    all_known_from: Number
 
 
 def compiled(function: Function) -> Function:
@@ -88,14 +88,16 @@ def inlined(function: Function) -> Function:
     return cached
 
 
-@intrinsic  # type: ignore[misc, untyped-decorator] # numba's
-def _at(_: Any, address: Any) -> Any:
-    """The pointer of an address."""
+def _pointer(_: Any, address: Any) -> Any:
+    """Of an address."""
 
     def code(__: Any, builder: Any, ___: Any, values: Any) -> Any:
         return builder.inttoptr(values[0], cgutils.voidptr_t)
 
     return types.voidptr(address), code
+
+
+_at: Final[Any] = intrinsic(_pointer)
 
 
 PARTS_WIDTH: Final = 27
@@ -198,7 +200,7 @@ def _from_near(keys: Array, key: Number, low: Number, high: Number) -> Number:
 def order_of(keys: Array) -> Array:
     """What sorts ``keys`` (uint64), equal ones as they come: by digits, those that differ."""
     count = len(keys)
-    order = np.arange(count)
+    order: Array = np.arange(count)
     if count <= _FEW:
         for at in range(1, count):
             here, key = at, keys[at]
@@ -207,7 +209,7 @@ def order_of(keys: Array) -> Array:
                 here -= 1
             order[here] = at
         return order
-    differ = np.uint64(0)
+    differ: Number = np.uint64(0)
     for key in keys:
         differ |= key ^ keys[0]
     other = np.empty_like(order)

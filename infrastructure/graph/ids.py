@@ -62,8 +62,16 @@ class Ids:
         return len(self.high)
 
     def number_of(self, one: UUID) -> int | None:
-        number, known = self.numbers(halves(one.bytes))
-        return int(number[0]) if known[0] else None
+        high, low = halves(one.bytes).T
+        sought = int(_hashed(high, low)[0])
+        for run in self.runs:
+            place = int(run.searchsorted(np.uint64(sought)))
+            while place < len(run) and (entry := int(run[place])) >> 32 == sought >> 32:
+                number = entry & int(_NUMBER)
+                if self.high[number] == high[0] and self.low[number] == low[0]:
+                    return number
+                place += 1
+        return None
 
     def numbers(self, ids: Array) -> tuple[Array, Array]:
         """The numbers (uint32) of ``ids`` of shape (n, 2), and which of them are known; an unknown one gives 0."""

@@ -4,7 +4,7 @@ Calling a loop from Python takes longer than it needs for a small question; so t
 too. The stays of entangled rows are one more small part. Importing this module imports numba.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -113,10 +113,9 @@ def _told_apart(people: People, person: Array, keys: Array, within: Array, order
 
 
 @compiled
-def _before(people: People, one: Number, other: Number) -> bool:
+def _before(people: People, one: Number, other: Number) -> Any:
     high, low = people.high, people.low
-    before: bool = high[one] < high[other] or (high[one] == high[other] and low[one] < low[other])
-    return before
+    return high[one] < high[other] or (high[one] == high[other] and low[one] < low[other])
 
 
 @compiled
@@ -148,9 +147,10 @@ def _met(
 
 
 @compiled
-def _reach(pieces: Array) -> tuple[int, int]:
+def _reach(pieces: Array) -> tuple[Number, Number]:
     """From the first to the last instant of PIECEs."""
-    since, until = NEVER, 0
+    since: Number = NEVER
+    until: Number = 0
     for number in range(len(pieces)):
         piece = pieces[number]
         since = min(since, np.int64(piece.start), np.int64(piece.certain_start))
@@ -166,9 +166,10 @@ def _with(column: Array, count: int, more: Array) -> tuple[Array, int]:
 
 
 @compiled
-def _next_confined(quarantines: Quarantines, person: Number, instant: int) -> int:
+def _next_confined(quarantines: Quarantines, person: Number, instant: Number) -> Number:
     """The first instant at or after ``instant`` in quarantine, NEVER when there is none."""
-    found, at = NEVER, np.searchsorted(quarantines.person, person)
+    found: Number = NEVER
+    at = np.searchsorted(quarantines.person, person)
     while at < len(quarantines.person) and quarantines.person[at] == person:
         if np.int64(quarantines.until[at]) > instant:
             found = min(found, max(instant, np.int64(quarantines.since[at])))

@@ -76,10 +76,11 @@ class CompiledTracer(Tracer):
 
     def levels(self, first: Windows, count: int, *, evidence: bool = False) -> list[Level]:
         until = int(FOREVER) if self.until is None else min(max(self.until, 0), int(FOREVER))
+        person, start, end = (int(column[0]) for column in first)
         with scratch(len(self.people)) as seen:
             found = levels.trace(
                 self._parts, levels.Quarantines(*self.confinements.columns), self._people, seen,
-                self.stays.position, self.shortest, *(int(column[0]) for column in first), until, count, evidence,
+                self.stays.position, self.shortest, person, start, end, until, count, evidence,
             )  # fmt: skip
         if evidence:
             self.stays.resolve(distinct(np.concatenate([found.met["infector"], found.met["contact"]])))

@@ -25,6 +25,7 @@ def check(table: Ids, expected: dict[UUID, int], others: list[UUID]) -> None:
     numbers, is_known = table.numbers(columns([*known, *others]))
     assert numbers.tolist() == [expected.get(one, 0) for one in [*known, *others]]
     assert is_known.tolist() == [one in expected for one in [*known, *others]]
+    assert [table.number_of(one) for one in [*known, *others]] == [expected.get(one) for one in [*known, *others]]
 
 
 @pytest.fixture(params=[1, 4096])
