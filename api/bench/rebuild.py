@@ -23,15 +23,20 @@ _LOOK_SECONDS: Final = 0.01
 _STARTS: Final = 3
 
 
-def measure(count: int, against: Sequence[str]) -> Measurement:
+def measure(count: int, against: Sequence[str], filled: Path | None = None) -> Measurement:
+    """In a data directory of its own, or in one that is ``filled`` with visits and keeps them."""
     if against:
         raise Refused("rebuild is measured against nothing")
     warm_up()
     with TemporaryDirectory(prefix="truyvet-bench-") as directory:
         Path(directory).chmod(0o711)
-        settings = Settings(data_dir=Path(directory) / "data", database_url=None)
+        settings = Settings(data_dir=filled or Path(directory) / "data", database_url=None)
         with open_truyvet(settings) as truyvet:
-            _fill(truyvet, Path(directory) / "visits.csv", count)
+            if filled is None:
+                _fill(truyvet, Path(directory) / "visits.csv", count)
+            truyvet.graph.catch_up()
+            truyvet.registers.catch_up()
+            count = truyvet.graph.columns.visits
             before, events = truyvet.graph.columns.checksum(), truyvet.log.head()
             started, used = time.perf_counter(), time.process_time()
             checksums = rebuild(truyvet.vault, truyvet.registers, truyvet.graph)
@@ -52,8 +57,6 @@ def _fill(truyvet: Truyvet, file: Path, count: int) -> None:
     with file.open("rb") as content:
         truyvet.imports.visits(content, register_venues=True, by=LOCAL)
     file.unlink()
-    truyvet.graph.catch_up()
-    truyvet.registers.catch_up()
 
 
 def seconds_until_ready(data_dir: Path) -> float:

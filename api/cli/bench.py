@@ -20,6 +20,9 @@ app.add_typer(bench, name="bench")
 Count = Annotated[int, typer.Option("--visits", min=1_000, help="How many visits are made up.")]
 Against = Annotated[str | None, typer.Option(metavar="NAME,…", help="Only these alternatives; none when empty.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+Filled = Annotated[
+    Path | None, typer.Option("--filled", metavar="DIR", help="A data directory with visits; it keeps what comes here.")
+]
 Write = Annotated[Path | None, typer.Option("--write", metavar="FILE", help="Its section of docs/benchmarks.md, too.")]
 
 
@@ -57,9 +60,9 @@ def bench_import(
 
 
 @bench.command("rebuild")
-def bench_rebuild(visits: Count = 1_000_000, as_json: Json = False, write: Write = None) -> None:
+def bench_rebuild(visits: Count = 1_000_000, filled: Filled = None, as_json: Json = False, write: Write = None) -> None:
     """All views from the log again; from a restart to ready; the memory of one and of two workers."""
-    _run(rebuild.measure, visits, "", rebuild.ALTERNATIVES, as_json, write)
+    _show(rebuild.measure(visits, (), filled), as_json, write)
 
 
 @bench.command("country")
@@ -88,9 +91,7 @@ def bench_door(
 @bench.command("serve")
 def bench_serve(
     visits: Count = 1_000_000,
-    filled: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A data directory that has visits; it keeps what comes here.")
-    ] = None,
+    filled: Filled = None,
     as_json: Json = False,
     write: Write = None,
 ) -> None:
