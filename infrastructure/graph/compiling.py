@@ -31,6 +31,7 @@ VENUE: Final = np.uint64(32)
 IS_OBSERVED: Final = 1
 IS_ENTANGLED: Final = 2
 IS_SUPERSEDED: Final = 4
+IS_BESIDE: Final = 8
 _FEW: Final = 40
 """As many are put in order by insertion."""
 _DIGITS: Final = 2048

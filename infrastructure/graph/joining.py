@@ -6,6 +6,7 @@ import numpy as np
 
 from infrastructure.graph.arrays import Array
 from infrastructure.graph.compiling import (
+    IS_BESIDE,
     IS_ENTANGLED,
     IS_OBSERVED,
     START,
@@ -21,8 +22,7 @@ from infrastructure.graph.compiling import (
 )  # fmt: skip
 
 ENTANGLED_ROW: Final = np.dtype(
-    [(name, np.uint64) for name in ("key", "row")]
-    + [(name, np.uint32) for name in ("whose", "end", "visit", "observed")],
+    [(name, np.uint64) for name in ("key", "row")] + [(name, np.uint32) for name in ("whose", "end", "visit", "flags")],
     align=True,
 )
 """A row that is no stay by itself, of the person of that place in a list."""
@@ -49,10 +49,10 @@ def entangled(part: Readable, position: int, people: Array, found: Array, count:
         found = roomy(found, count, high - low)
         for place in range(low, high):
             row = by_person[place]
-            if flags[row] & IS_ENTANGLED and known_from[row] <= position < known_until[row]:
+            if flags[row] & (IS_ENTANGLED | IS_BESIDE) and known_from[row] <= position < known_until[row]:
                 one = found[count]
                 one.key, one.row, one.whose, one.end = keys[row], part.base + np.int64(row), whose, part.end[row]
-                one.visit, one.observed = part.visit[row], flags[row] & IS_OBSERVED
+                one.visit, one.flags = part.visit[row], flags[row]
                 count += 1
     return found, count
 
@@ -95,7 +95,7 @@ def _comes_before(one: Record, other: Record) -> Any:
 
 @compiled
 def joined(rows: Array, order: Array, since: int, until: int) -> Joined:
-    """The stays of ENTANGLED_ROWs that overlap ``[since, until)``; as stays.py has it.
+    """The stays of ENTANGLED_ROWs that overlap ``[since, until)``, but of those only BESIDE; as stays.py has it.
 
     ``order`` puts the rows in the order of ``whose`` and start.
     """
@@ -122,7 +122,7 @@ def joined(rows: Array, order: Array, since: int, until: int) -> Joined:
                 following = -1
             elif after.key & START != start[at]:
                 following = at + 1
-        if following >= 0 and not one.observed and start[following] <= end[at]:
+        if following >= 0 and not one.flags & IS_OBSERVED and start[following] <= end[at]:
             instant = rows[order[following]].key & START
             for other in range(following, count):
                 candidate = rows[order[other]]
@@ -143,9 +143,10 @@ def joined(rows: Array, order: Array, since: int, until: int) -> Joined:
     )  # fmt: skip
     made = 0
     for at in range(count):
-        if into[at] == at and np.int64(end[at]) > since and np.int64(start[at]) < until:
-            one = rows[order[at]]
+        one = rows[order[at]]
+        is_stay = into[at] == at and one.flags & IS_ENTANGLED
+        if is_stay and np.int64(end[at]) > since and np.int64(start[at]) < until:
             found.whose[made], found.key[made] = one.whose, (one.key >> VENUE) << VENUE | start[at]
-            found.end[made], found.observed[made], found.row[made] = end[at], one.observed, one.row
+            found.end[made], found.observed[made], found.row[made] = end[at], one.flags & IS_OBSERVED, one.row
             made += 1
     return Joined(found.whose[:made], found.key[:made], found.end[:made], found.observed[:made], found.row[:made])

@@ -240,7 +240,7 @@ def scan(
             pairs = roomy(pairs, paired, room)
         if keep and keeps + room > len(kept):
             kept = roomy(kept, keeps, room)
-        for row in range(low, high):
+        for row in range(np.uint64(low), np.uint64(high)):  # unsigned: no place is counted from the end
             flag = flags[row]
             start, end = np.int64(keys[row] & START), np.int64(ends[row])
             if min(end, finish) - max(start, begin) < shortest and not (flag & IS_ENTANGLED and end > begin):
@@ -325,7 +325,7 @@ def meet(
         if low == high:
             continue
         kept, people = roomy(kept, keeps, high - low), roomy(people, count, high - low)
-        for row in range(low, high):
+        for row in range(np.uint64(low), np.uint64(high)):  # unsigned: no place is counted from the end
             flag = flags[row]
             start, end = np.int64(keys[row] & START), np.int64(ends[row])
             if min(end, finish) - max(start, begin) < shortest and not (flag & IS_ENTANGLED and end > begin):

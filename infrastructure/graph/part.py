@@ -12,6 +12,8 @@ OBSERVED: Final = np.uint8(1)
 """The check-out is known."""
 ENTANGLED: Final = np.uint8(2)
 """The stay may be another than ``[start, end)``: see stays.py."""
+BESIDE: Final = np.uint8(8)
+"""The stay is ``[start, end)``, but that of an earlier row may depend on it."""
 SUPERSEDED: Final = np.uint8(4)
 """Another version follows from ``known_until`` on; without this flag that column need not be looked at."""
 
@@ -34,7 +36,7 @@ class Rows(NamedTuple):
     known_from: Array  # uint32
     known_until: Array  # uint32, FOREVER while current; changes when a version is superseded
     tag: Array  # uint32
-    flags: Array  # uint8; ENTANGLED and SUPERSEDED may be added
+    flags: Array  # uint8; all but OBSERVED may be added
 
     @property
     def venue(self) -> Array:
@@ -181,7 +183,7 @@ def _by_person(person: Array) -> tuple[Array, Array]:
 def _by_venue(key: Array, length: Array) -> tuple[Array, Array]:
     """``first_of_venue`` and ``reach_of_venue`` of the rows in order, and how long they last."""
     venues = int(key[-1] >> _VENUE) + 1
-    if venues > len(key):
+    if venues > 8 * len(key):
         return np.empty(0, np.uint32), np.empty(0, np.uint32)
     first = np.searchsorted(key, np.arange(venues + 1, dtype=np.uint64) << _VENUE)
     reach = np.maximum.reduceat(length, first[:-1].clip(max=len(key) - 1))

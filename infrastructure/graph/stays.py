@@ -1,7 +1,8 @@
 """The stays of entangled rows. semantics.md, "Stay"; the same as domain/stays.py, for many people at once.
 
 Where a visit without check-out is followed by another check-in of the same person within its default stay, it ends
-there or continues; both rows are marked ENTANGLED when they are projected. Every other row is its own stay. As the
+there or continues; it is marked ENTANGLED when it is projected, and so is the other row where both may be one stay; at
+another venue that is marked as BESIDE. Every other row is its own stay. As the
 next check-in within the default stay of a row is always entangled with it, the entangled rows of a person suffice to
 find the stays; and as the parts of a joined stay follow each other within their default stays, it overlaps an
 interval only when one of its rows does.
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from infrastructure.graph.arrays import Array, all_ranges, distinct, find, mixed
-from infrastructure.graph.part import ENTANGLED, OBSERVED, Part
+from infrastructure.graph.part import BESIDE, ENTANGLED, OBSERVED, Part
 
 
 class Resolved(NamedTuple):
@@ -113,7 +114,7 @@ def entangled_rows(part: Part, people: Array, position: int) -> Array:
     """The entangled rows (int64) of these people that are known at ``position``."""
     _, at = all_ranges(*part.of_people(people))
     row = part.by_person[at].astype(np.int64)
-    row = row[part.rows.flags[row] & ENTANGLED != 0]
+    row = row[part.rows.flags[row] & (ENTANGLED | BESIDE) != 0]
     known: Array = row[(part.rows.known_from[row] <= position) & (position < part.rows.known_until[row])]
     return known
 

@@ -7,7 +7,7 @@ import numpy as np
 from domain.errors import Malformed
 from infrastructure.graph.arrays import FOREVER, Array, all_ranges
 from infrastructure.graph.facts import VisitFacts
-from infrastructure.graph.part import ENTANGLED, MIXED, OBSERVED, Part, Rows, keys, minus, together
+from infrastructure.graph.part import BESIDE, ENTANGLED, MIXED, OBSERVED, Part, Rows, keys, minus, together
 
 
 def recorded(parts: Sequence[Part], facts: VisitFacts, person: Array, venue: Array, default_stay: Array) -> Part | None:
@@ -129,8 +129,10 @@ def _with_stay(part: Part, position: int, venue: int, seconds: int) -> Rows:
 def entangled(parts: Sequence[Part], new: Part) -> Part:
     """Marks the rows of ``new`` and of ``parts`` whose stays depend on each other: see stays.py."""
     for part in (*parts, new):
-        _mark(new, part, *_followed_by(new, part))
-        _mark(new, part, *_following(new, part))
+        row, later = _followed_by(new, part)
+        _mark(new, row, part, later)
+        row, earlier = _following(new, part)
+        _mark(part, earlier, new, row)
     return new
 
 
@@ -153,8 +155,12 @@ def _following(new: Part, part: Part) -> tuple[Array, Array]:
     return row[which[within]], earlier[within]
 
 
-def _mark(new: Part, part: Part, row: Array, other: Array) -> None:
-    a, b = new.rows, part.rows
-    known_together = (a.known_from[row] < b.known_until[other]) & (b.known_from[other] < a.known_until[row])
-    a.flags[row[known_together]] |= ENTANGLED
-    b.flags[other[known_together]] |= ENTANGLED
+def _mark(part: Part, earlier: Array, other: Part, later: Array) -> None:
+    """Rows without check-out, each with one that comes within its default stay; at one venue they may be one stay."""
+    a, b = part.rows, other.rows
+    known_together = (a.known_from[earlier] < b.known_until[later]) & (b.known_from[later] < a.known_until[earlier])
+    earlier, later = earlier[known_together], later[known_together]
+    at_one_venue = a.key[earlier] >> np.uint64(32) == b.key[later] >> np.uint64(32)
+    a.flags[earlier] |= ENTANGLED
+    b.flags[later[at_one_venue]] |= ENTANGLED
+    b.flags[later[~at_one_venue]] |= BESIDE
