@@ -9,7 +9,9 @@ TEST_WORKERS ?= 2
 demo: .venv/ready
 	$(BIN)/truyvet demo
 
+# The loops are compiled once, not by every test process.
 test: .venv/ready
+	@$(BIN)/python -c 'from infrastructure.graph import warm_up; warm_up()'
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal
 
 lint: .venv/ready
