@@ -5,8 +5,9 @@ from files, it is the same memory in all of them. Both are done aside, while the
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -18,8 +19,9 @@ from domain.times import Seconds
 from infrastructure.following import Following, Status
 from infrastructure.graph import TraceColumns, VisitGraph, VisitRow, saved
 from infrastructure.log import EventLog
-from infrastructure.replaying import project_next, replayed
+from infrastructure.replaying import BATCH, REPLAYED, get_ready, project_next, replayed
 
+_LOOK_SECONDS = 0.5
 _MUCH = 100_000
 _MUCH_OF_ALL = 40
 """So many events are much that is new, or one for so many that are saved, when that is more."""
@@ -93,10 +95,35 @@ class GraphFollower:
     def catch_up(self) -> int:
         """Project everything that is in the log now; the position reached."""
         head = self.log.head()
+        if head - self.position > REPLAYED:
+            get_ready(self.log)
         while self.position < head:
             self._project_batch(head)
         self._share_when_much_is_new()
         return self.position
+
+    @contextmanager
+    def abreast(self) -> Iterator[None]:
+        """While much is appended from here, another thread projects it, a batch at a time; nothing is saved meanwhile.
+
+        What cannot be projected is for catch_up() to raise.
+        """
+        over = threading.Event()
+        with ThreadPoolExecutor(1, "visit graph, abreast") as aside:
+            projecting = aside.submit(self._go_abreast, over)
+            try:
+                yield
+            finally:
+                over.set()
+                wait([projecting])
+
+    def _go_abreast(self, over: threading.Event) -> None:
+        while not over.wait(_LOOK_SECONDS):
+            head = self.log.head()
+            if head - self.position >= BATCH:
+                get_ready(self.log)
+            while head - self.position >= BATCH and not over.is_set():
+                self._project_batch(head)
 
     def wait_for(self, position: int, seconds: float) -> None:
         """Raises TimedOut when the view has not reached ``position`` by then."""

@@ -86,7 +86,7 @@ def _measured(count: int, against: Sequence[str]) -> Measurement:
 def _import(truyvet: Truyvet, file: Path, count: int) -> tuple[float, bool]:
     """Seconds until a question was answered, and whether every visit is in the answer's graph."""
     started = time.perf_counter()
-    with file.open("rb") as content:
+    with file.open("rb") as content, truyvet.graph.abreast():
         outcome = truyvet.imports.visits(content, register_venues=True, by=LOCAL)
     truyvet.graph.catch_up()
     truyvet.contacts.trace(person_name(1), START, START + DAY)

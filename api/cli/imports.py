@@ -73,7 +73,8 @@ def import_file(
         opened_file = stack.enter_context(file)
         truyvet = stack.enter_context(opened(as_of_now=False))
         reject = None if rejects is None else stack.enter_context(_rejects(rejects))
-        outcome = work(truyvet, opened_file, reject)
+        with truyvet.graph.abreast():
+            outcome = work(truyvet, opened_file, reject)
         truyvet.graph.catch_up()
         write_line(outcome.as_dict())
     if outcome.failure is not None:

@@ -39,6 +39,8 @@ _loops: ModuleType | None = None
 def warm_up() -> bool:
     """Blocks are read by compiled loops from then on, where numba is; it takes a second to import."""
     global _loops  # what is there holds for the process
+    if _loops is not None:
+        return True
     try:
         import numba  # noqa: F401 # only whether it is there
     except ImportError:

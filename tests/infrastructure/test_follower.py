@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from api.app import Truyvet
+from domain.errors import Malformed
 from domain.times import parse_instant
 from infrastructure.follower import GraphFollower
 from infrastructure.graph import saved
@@ -99,3 +100,29 @@ def test_a_rebuild_leaves_one_save(cafe: Truyvet) -> None:
     checksum = cafe.graph.rebuild()
     assert [path.name for path in cafe.graph.directory.iterdir() if path.is_dir()] == ["7"]
     assert cafe.graph.columns.checksum() == checksum
+
+
+def test_what_is_appended_is_projected_abreast(cafe: Truyvet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saved only when somebody catches up."""
+    monkeypatch.setattr("infrastructure.follower.BATCH", 3)
+    monkeypatch.setattr("infrastructure.follower._LOOK_SECONDS", 0.01)
+    with cafe.graph.abreast():
+        visits(cafe, "ann", "bob", "cid")
+        cafe.graph.wait_for(6, 10)
+    assert mapped(cafe.graph) == set()
+    visits(cafe, "dan")
+    assert cafe.graph.position >= 6
+    assert kept_up(cafe).position == 9
+
+
+def test_what_cannot_be_projected_abreast_is_raised_afterwards(cafe: Truyvet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(_: object, __: int) -> None:
+        raise Malformed("that event")
+
+    monkeypatch.setattr("infrastructure.follower.BATCH", 1)
+    monkeypatch.setattr("infrastructure.follower._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(GraphFollower, "_project_batch", failing)
+    with cafe.graph.abreast():
+        visits(cafe, "ann", "bob")
+    with pytest.raises(Malformed, match="that event"):
+        cafe.graph.catch_up()
