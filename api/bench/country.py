@@ -8,12 +8,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from api.app import Truyvet, open_truyvet
 from api.bench.rebuild import memory_of_workers, seconds_until_ready
 from api.bench.results import Measurement, Rate, Times
+from api.bench.service import own_directory
 from api.bench.synthetic import DAY, START
 from api.simulation import Schedule
 from api.simulation.naming import person_name
@@ -41,9 +41,8 @@ def measure(count: int, against: Sequence[str]) -> Measurement:
     if against:
         raise Refused("country is measured against nothing")
     warm_up()
-    with TemporaryDirectory(prefix="truyvet-bench-") as directory:
-        Path(directory).chmod(0o711)
-        settings = Settings(data_dir=Path(directory) / "data", database_url=None)
+    with own_directory() as directory:
+        settings = Settings(data_dir=directory / "data", database_url=None)
         with open_truyvet(settings) as truyvet:  # the database runs through it all
             more: dict[str, Any] = {"seed": SEED, "days": DAYS} | _imported(settings.data_dir, count)
             more["gigabytes_on_disk"] = _disk(truyvet, settings.data_dir)

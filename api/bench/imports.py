@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from psycopg.rows import DictRow
 from api.app import Truyvet, open_truyvet
 from api.bench.own_memory import forget_peak, peak
 from api.bench.results import Measurement, Rate
+from api.bench.service import own_directory
 from api.bench.synthetic import DAY, START, write_csv
 from api.simulation.naming import person_name
 from api.simulation.schedule import SEED
@@ -63,11 +63,10 @@ def measure(count: int, against: Sequence[str]) -> Measurement:
 
 
 def _measured(count: int, against: Sequence[str]) -> Measurement:
-    with TemporaryDirectory(prefix="truyvet-bench-") as directory:
-        Path(directory).chmod(0o711)
-        file = Path(directory) / "visits.csv"
+    with own_directory() as directory:
+        file = directory / "visits.csv"
         write_csv(count, file)
-        with open_truyvet(Settings(data_dir=Path(directory) / "data", database_url=None)) as truyvet:
+        with open_truyvet(Settings(data_dir=directory / "data", database_url=None)) as truyvet:
             held, before = Watched(truyvet.log.recorder), forget_peak()
             seconds, complete = _import(truyvet, file, count)
             graph = truyvet.graph.columns.nbytes

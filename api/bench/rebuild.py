@@ -4,12 +4,11 @@ import http.client
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from api.app import Truyvet, open_truyvet
 from api.bench.results import Measurement, Rate
-from api.bench.service import free_port, memory, served, workers_of
+from api.bench.service import free_port, memory, own_directory, served, workers_of
 from api.bench.synthetic import write_csv
 from api.simulation.schedule import SEED
 from application.provenance import LOCAL
@@ -28,12 +27,11 @@ def measure(count: int, against: Sequence[str], filled: Path | None = None) -> M
     if against:
         raise Refused("rebuild is measured against nothing")
     warm_up()
-    with TemporaryDirectory(prefix="truyvet-bench-") as directory:
-        Path(directory).chmod(0o711)
-        settings = Settings(data_dir=filled or Path(directory) / "data", database_url=None)
+    with own_directory() as directory:
+        settings = Settings(data_dir=filled or directory / "data", database_url=None)
         with open_truyvet(settings) as truyvet:
             if filled is None:
-                _fill(truyvet, Path(directory) / "visits.csv", count)
+                _fill(truyvet, directory / "visits.csv", count)
             truyvet.graph.catch_up()
             truyvet.registers.catch_up()
             count = truyvet.graph.columns.visits

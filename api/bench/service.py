@@ -8,13 +8,31 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Final
 
 from domain.errors import Unavailable
 
 _START_SECONDS: Final = 60.0
 """The longest that a service may take to answer at all."""
+_STOP_SECONDS: Final = 60
 _KILOBYTE: Final = 1024
+
+
+@contextmanager
+def own_directory() -> Iterator[Path]:
+    """It is removed in the end, although a server that is stopping may write into it for a moment yet."""
+    path = Path(mkdtemp(prefix="truyvet-bench-"))
+    path.chmod(0o711)
+    try:
+        yield path
+    finally:
+        for _ in range(_STOP_SECONDS):
+            rmtree(path, ignore_errors=True)
+            if not path.exists():
+                break
+            time.sleep(1)
 
 
 @contextmanager
