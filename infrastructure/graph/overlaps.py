@@ -107,8 +107,8 @@ def _present(stays: Stays, at: Array, windows: Array, start: int, end: int) -> t
     found: list[tuple[Array, ...]] = [_NOBODY]
     venue, (after, before) = np.repeat(at, len(windows)), np.tile(windows.astype(np.uint32), (len(at), 1)).T
     for part, base in zip(stays.parts, stays.base.tolist(), strict=False):
-        _, row = all_ranges(*part.reaching(venue, after, before))
-        row = row[part.rows.end[row] > start]
+        which, row = all_ranges(*part.reaching(venue, after, before))
+        row = row[part.rows.end[row] > after[which]]
         found.append(_known(stays, part, base, np.unique(row) if len(windows) > 1 else row))
     person, since, until, observed, stay = map(np.concatenate, zip(*found, strict=True))
     since, until = np.maximum(since, np.uint32(start)), np.minimum(until, np.uint32(end))
