@@ -1,7 +1,7 @@
 """How loops are compiled, what they are given, and the moves that all of them are made of.
 
-What is compiled is cached by a digest of all files with loops: numba by itself looks only at the file of a loop, not at
-those of what it calls. Importing this module imports numba, which takes a second; kernel.py does so when told to.
+What is compiled is cached by a digest of all files here: numba by itself looks only at the file of a loop, not at those
+of what it calls. Importing this module imports numba, which takes a second; kernel.py does so when told to.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ _DIGIT: Final = np.uint64(_DIGITS - 1)
 
 def _digest() -> str:
     sources = (path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    return blake2b(b"".join(source for source in sources if b"@compiled" in source), digest_size=8).hexdigest()
+    return blake2b(b"".join(sources), digest_size=8).hexdigest()
 
 
 numba.config.CACHE_DIR = str(Path(__file__).parent / "__pycache__" / f"loops-{_digest()}")  # type: ignore[attr-defined] # made up from the environment
@@ -72,20 +72,20 @@ class Readable(NamedTuple):
 
 
 def compiled(function: Function) -> Function:
-    """Without a cache where there is no place to keep one."""
-    try:
-        cached: Function = _NJIT(cache=True, nogil=True)(function)
-    except RuntimeError:
-        return _NJIT(nogil=True)(function)  # type: ignore[no-any-return]
-    return cached
+    return _njit(function)
 
 
 def inlined(function: Function) -> Function:
-    """The same for what is called so often that a call costs more than what it does."""
+    """For what is called so often that a call costs more than what it does."""
+    return _njit(function, inline="always")
+
+
+def _njit(function: Function, **options: str) -> Function:
+    """Without a cache where there is no place to keep one."""
     try:
-        cached: Function = _NJIT(cache=True, nogil=True, inline="always")(function)
+        cached: Function = _NJIT(cache=True, nogil=True, **options)(function)
     except RuntimeError:
-        return _NJIT(nogil=True, inline="always")(function)  # type: ignore[no-any-return]
+        cached = _NJIT(nogil=True, **options)(function)
     return cached
 
 

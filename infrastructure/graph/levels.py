@@ -15,12 +15,10 @@ from infrastructure.graph.loops import (
     KEEP_ALL,
     KEEP_CONFINED,
     KEEP_NONE,
-    KEPT,
     MEETING,
     REACHED,
     TOUCHED,
     WINDOW,
-    Found,
     Sums,
     add_up,
     become,
@@ -122,8 +120,8 @@ def _before(people: People, one: Number, other: Number) -> Any:
 def _met(
     parts: Parts, position: int, shortest: int, pieces: Array, seen: Array, keep: int,
     with_pairs: bool, confined: Array,
-) -> tuple[Found, Array]:  # fmt: skip
-    """What all stays together bring, beside what is noted now; and the MEETINGs that are kept."""
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """Touched, tangled and pairs as in Found, of all stays together; and the MEETINGs that are kept."""
     touched, touches = np.empty(64, np.uint32), 0
     tangled, tangles = np.empty(16, np.uint32), 0
     pairs, paired = np.empty(64, np.uint64), 0
@@ -143,7 +141,7 @@ def _met(
         touched, touches = _with(touched, touches, found.touched)
         pairs, paired = _with(pairs, paired, found.pairs)
         met, count = meetings(part, shortest, pieces, found.kept, met, count)
-    return Found(touched[:touches], tangled, pairs[:paired], np.empty(0, KEPT)), met[:count]
+    return touched[:touches], tangled, pairs[:paired], met[:count]
 
 
 @compiled
@@ -279,16 +277,18 @@ def trace(
         is_last = level + 1 == levels
         pieces = clipped(parts, position, shortest, windows)
         keep = KEEP_ALL if evidence else KEEP_NONE if is_last else KEEP_CONFINED
-        found, met = _met(parts, position, shortest, pieces, seen, keep, len(passing_on) > 1, quarantines.ever)
-        noted, notes = _with(noted, notes, found.tangled)
-        if len(found.touched) == 0:
+        touched, tangled, pairs, met = _met(
+            parts, position, shortest, pieces, seen, keep, len(passing_on) > 1, quarantines.ever
+        )
+        noted, notes = _with(noted, notes, tangled)
+        if len(touched) == 0:
             continue
-        summed = sums(seen, found.touched)
-        order = by_exposure(people, found.touched, summed.exposed_at)
-        these = found.touched[order]
+        summed = sums(seen, touched)
+        order = by_exposure(people, touched, summed.exposed_at)
+        these = touched[order]
         bounds[level + 1] = count + len(these)
         if len(passing_on) > 1:
-            first, who = infectors(seen, found.pairs, these, summed.infectors[order], passing_on)
+            first, who = infectors(seen, pairs, these, summed.infectors[order], passing_on)
         else:
             first, who = np.arange(len(these) + 1), np.full(len(these), passing_on[0], np.uint32)
         via_first, _ = _with(via_first, count, first[:-1] + infected)
@@ -301,8 +301,8 @@ def trace(
         if evidence:
             told, tells = _encounters(pieces, met, told, tells)
         if not is_last:
-            windows = _passing_on(found.touched, summed, met, quarantines, until)
-            passing_on = found.touched[by_id(people, found.touched)]
+            windows = _passing_on(touched, summed, met, quarantines, until)
+            passing_on = touched[by_id(people, touched)]
             stand(seen, passing_on)
     count = bounds[levels]
     via_first, _ = _with(via_first, count, np.full(1, infected))

@@ -37,14 +37,14 @@ def _visit(number: int, person: str, venue: str, start: int, left: int | None, t
 
 def _quarantine(number: int, person: str, start: int, released: bool) -> list[Fact]:
     name, since = f"q{number}", at("6") + QUARTER * start
-    assigned: Fact = lambda truyvet: truyvet.quarantines.assign(f"ref:{person}", since, quarantine_id=name)  # noqa: E731
-    release: Fact = lambda truyvet: truyvet.quarantines.release(name, since + 6 * QUARTER)  # noqa: E731
+    assigned: Fact = lambda truyvet: truyvet.quarantines.assign(f"ref:{person}", since, quarantine_id=name)  # noqa: E731 # typed
+    release: Fact = lambda truyvet: truyvet.quarantines.release(name, since + 6 * QUARTER)  # noqa: E731 # typed
     return [assigned, release] if released else [assigned]
 
 
 def _case(person: str, then: str) -> list[Fact]:
     case = CASES[person]
-    confirmed: Fact = lambda truyvet: truyvet.cases.confirm(f"ref:{person}", DATES, case_id=case)  # noqa: E731
+    confirmed: Fact = lambda truyvet: truyvet.cases.confirm(f"ref:{person}", DATES, case_id=case)  # noqa: E731 # typed
     later: dict[str, list[Fact]] = {
         "nothing": [],
         "isolated": [lambda truyvet: truyvet.cases.isolate(case, at("12"))],
