@@ -1,8 +1,7 @@
 """Answers as columns that become domain objects only when looked at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 import numpy as np
@@ -11,30 +10,29 @@ from domain.contacts import Contact, Encounter, Overlap, Trace
 from infrastructure.graph.arrays import Array
 from infrastructure.graph.ids import Ids
 from infrastructure.graph.stays import Stays
-from infrastructure.graph.trace import Encounters, Level, places
+from infrastructure.graph.trace import Contacts, Encounters, places
 
 _AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TraceColumns:
-    """n contacts by level, exposed_at and person; all columns of shape (n,), numbers of people as in ``people``.
+    """n contacts, as in Contacts: numbers of people as in ``people``.
 
-    The infectors of contact i are ``via[via_first[i]:via_first[i + 1]]``. Iterating gives domain Contacts, with UUIDs,
-    a few thousand built at a time. ``position`` is the one answered for.
+    Iterating gives domain Contacts, with UUIDs, a few thousand built at a time. ``position`` is the one answered for.
     """
 
     position: int
     people: Ids
     venues: Ids
-    person: Array  # uint32
-    level: Array  # int64
-    exposed_at: Array  # uint32 seconds
-    encounters: Array  # int64
-    contact_seconds: Array  # int64
-    certain: Array  # bool
-    via_first: Array  # int64, shape (n + 1,)
-    via: Array  # uint32
+    person: Array
+    level: Array
+    exposed_at: Array
+    encounters: Array
+    contact_seconds: Array
+    certain: Array
+    via_first: Array
+    via: Array
     evidence: "EvidenceColumns | None" = None
 
     def __len__(self) -> int:
@@ -81,8 +79,20 @@ class TraceColumns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EvidenceColumns:
+    """By contact in their order, and then by start."""
+
     stays: Stays
     columns: Encounters
+
+    @classmethod
+    def of(cls, met: Sequence[Encounters], contacts: Contacts, people: Ids, stays: Stays) -> "EvidenceColumns":
+        types = (np.uint32,) * 5 + (np.int64,) * 2 + (bool,) * 2
+        nothing = tuple(np.empty(0, kind) for kind in types)
+        found = Encounters(*map(np.concatenate, zip(nothing, *met, strict=True)))
+        by_visit = [stays.column("visit", stay) for stay in (found.contact_stay, found.infector_stay)]
+        by_infector = people.low[found.infector], people.high[found.infector]
+        order = np.lexsort((*by_visit, *by_infector, found.end, found.start, places(contacts.person, found.contact)))
+        return cls(stays, Encounters(*(column[order] for column in found)))
 
     def encounters(self, low: int, high: int, people: Ids, venues: Ids) -> list[Encounter]:
         some = Encounters(*(column[low:high] for column in self.columns))
@@ -101,48 +111,6 @@ class EvidenceColumns:
                 strict=True,
             )
         ]
-
-
-def answer(
-    position: int, people: Ids, venues: Ids, levels: list[Level], stays: Stays, *, evidence: bool
-) -> TraceColumns:
-    """The levels in their order."""
-    person, depth, exposed_at, encounters, seconds, certain = map(
-        np.concatenate, zip(_NO_CONTACTS, *map(_columns, range(1, len(levels) + 1), levels), strict=True)
-    )
-    infectors = np.cumsum([0, *(len(level.via) for level in levels)])
-    firsts = [level.via_first[:-1] + base for level, base in zip(levels, infectors.tolist(), strict=False)]
-    return TraceColumns(
-        position, people, venues, person, depth, exposed_at, encounters, seconds, certain,
-        np.concatenate([*firsts, infectors[-1:]]), np.concatenate([_NO_CONTACTS[0], *(level.via for level in levels)]),
-        EvidenceColumns(stays, _evidence(levels, people, person, stays)) if evidence else None,
-    )  # fmt: skip
-
-
-def first_level(position: int, people: Ids, venues: Ids, level: Level) -> TraceColumns:
-    """That level alone."""
-    depth = np.ones(len(level.person), np.int64)
-    columns = (level.exposed_at, level.encounters, level.seconds, level.certain, level.via_first, level.via)
-    return TraceColumns(position, people, venues, level.person, depth, *columns)
-
-
-_NO_CONTACTS: Final = tuple(np.empty(0, kind) for kind in (np.uint32, np.int64, np.uint32, np.int64, np.int64, bool))
-
-
-def _columns(number: int, level: Level) -> tuple[Array, ...]:
-    depth = np.full(len(level.person), number)
-    return level.person, depth, level.exposed_at, level.encounters, level.seconds, level.certain
-
-
-def _evidence(levels: list[Level], people: Ids, person: Array, stays: Stays) -> Encounters:
-    types = (np.uint32,) * 5 + (np.int64,) * 2 + (bool,) * 2
-    nothing = tuple(np.empty(0, kind) for kind in types)
-    found = [level.evidence for level in levels if level.evidence is not None]
-    met = Encounters(*map(np.concatenate, zip(nothing, *found, strict=True)))
-    by_visit = [stays.column("visit", stay) for stay in (met.contact_stay, met.infector_stay)]
-    by_infector = people.low[met.infector], people.high[met.infector]
-    order = np.lexsort((*by_visit, *by_infector, met.end, met.start, places(person, met.contact)))
-    return Encounters(*(column[order] for column in met))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

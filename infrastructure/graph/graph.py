@@ -15,7 +15,7 @@ from domain.contacts import Question
 from domain.errors import Malformed, Refused
 from domain.quality import Arrival, Elsewhere
 from infrastructure.graph import arrivals, kernel, saved
-from infrastructure.graph.answers import OverlapColumns, TraceColumns, answer, first_level
+from infrastructure.graph.answers import EvidenceColumns, OverlapColumns, TraceColumns
 from infrastructure.graph.arrays import FOREVER, Array, all_ranges, mixed
 from infrastructure.graph.blocks import Block
 from infrastructure.graph.confinements import Confined, Confinements, KnownConfinements
@@ -29,7 +29,7 @@ from infrastructure.graph.scans import week_scans
 from infrastructure.graph.snapshot import Snapshot
 from infrastructure.graph.stays import Stays
 from infrastructure.graph.tidying import Merge, Room, due, entirely_tidied, give_back, memory, tidied
-from infrastructure.graph.trace import NOBODY_MET, Level, Tracer, Windows
+from infrastructure.graph.trace import NOBODY, Contacts, Encounters, Tracer, Windows
 from infrastructure.graph.versions import recorded, restayed
 
 _AT_ONCE: Final = 1 << 18
@@ -116,10 +116,12 @@ class VisitGraph:
         now, position = self._at(as_of)
         index = now.people.number_of(question.person)
         tracer = self._tracing(now, position, question.min_seconds, question.until)
-        levels = []
+        contacts: Contacts = NOBODY
+        met: Sequence[Encounters] = ()
         if index is not None and tracer.stays.parts:
-            levels = tracer.levels(_first([index], [question]), question.levels, evidence=evidence)
-        return answer(position, now.people, now.venues, levels, tracer.stays, evidence=evidence)
+            contacts, met = tracer.contacts(_first([index], [question]), question.levels, evidence=evidence)
+        told = EvidenceColumns.of(met, contacts, now.people, tracer.stays) if evidence else None
+        return TraceColumns(position, now.people, now.venues, *contacts, told)
 
     def trace_many(self, questions: Sequence[Question], as_of: int | None = None) -> Iterator[TraceColumns]:
         """The same as trace() for each, in their order; in one pass where one level is asked for."""
@@ -129,18 +131,18 @@ class VisitGraph:
             return
         people, known = now.people.numbers(halves(b"".join([question.person.bytes for question in questions])))
         asked = [question for question, is_known in zip(questions, known.tolist(), strict=True) if is_known]
-        levels: Iterator[Level] = iter(())
+        found: Iterator[Contacts] = iter(())
         if asked:
             tracer = self._tracing(now, position, asked[0].min_seconds, None)
             if tracer.stays.parts:
-                levels = iter(tracer.each(_first(people[known].tolist(), asked)))
+                found = iter(tracer.each(_first(people[known].tolist(), asked)))
         for is_known in known.tolist():
-            yield first_level(position, now.people, now.venues, next(levels, NOBODY_MET) if is_known else NOBODY_MET)
+            yield TraceColumns(position, now.people, now.venues, *(next(found, NOBODY) if is_known else NOBODY))
 
     def _tracing(self, now: Snapshot, position: int, min_seconds: int, until: int | None) -> Tracer:
         people = len(now.people)
         confined = self._confined(now.confinements, position, people)
-        return self._tracer()(Stays(now.parts, position, people), confined, now.people, min_seconds, until)
+        return self._tracer()(Stays(now.parts, position), confined, now.people, min_seconds, until)
 
     def confined(self, as_of: int) -> KnownConfinements:
         """Who is in quarantine, as known at a position."""
@@ -180,7 +182,7 @@ class VisitGraph:
         one = None if person is None else now.people.number_of(person)
         if person is not None and one is None:
             at = at[:0]
-        stays = Stays(now.parts, position, len(now.people))
+        stays = Stays(now.parts, position)
         venues = now.venues if parts else None
         pairing = kernel.pairing() if self._compiled is not False else by_passes
         return overlaps(stays, now.people, venues, at, *_window(start, end), one, min_seconds, pairing)

@@ -31,6 +31,7 @@ from infrastructure.graph.loops import (
     stand,
     sums,
 )
+from infrastructure.graph.trace import Contacts
 
 
 class Quarantines(NamedTuple):
@@ -57,23 +58,6 @@ ENCOUNTER: Final = np.dtype(
     ],
     align=True,
 )
-
-
-class Contacts(NamedTuple):
-    """n contacts by level, exposed_at and person; those of level k stand in ``[bounds[k - 1], bounds[k])``.
-
-    Those who exposed contact i are ``via[via_first[i]:via_first[i + 1]]``.
-    """
-
-    person: Array  # uint32
-    exposed_at: Array  # uint32
-    encounters: Array  # int64
-    seconds: Array  # int64
-    certain: Array  # bool
-    via_first: Array  # int64
-    via: Array  # uint32
-    bounds: Array  # int64
-    met: Array  # ENCOUNTER, when asked for
 
 
 @compiled
@@ -259,22 +243,23 @@ def _encounters(pieces: Array, met: Array, found: Array, count: int) -> tuple[Ar
 def trace(
     parts: Parts, quarantines: Quarantines, people: People, seen: Array, position: int, shortest: int,
     index_person: int, start: int, end: int, until: int, levels: int, evidence: bool,
-) -> Contacts:  # fmt: skip
-    """The contacts of the index person in ``[start, end)``; ``seen`` is blank before and after."""
-    person, exposed_at = np.empty(0, np.uint32), np.empty(0, np.uint32)
-    encounters, seconds, certain_from = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint32)
-    via_first, via, infected = np.empty(0, np.int64), np.empty(0, np.uint32), 0
+) -> tuple[Contacts, Array]:  # fmt: skip
+    """The contacts of the index person in ``[start, end)``, and the ENCOUNTERs when ``evidence`` is asked for.
+
+    ``seen`` is blank before and after.
+    """
+    person, level_of, exposed_at = np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0, np.uint32)
+    encounters, seconds, certain = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_)
+    via_first, via, count, infected = np.empty(0, np.int64), np.empty(0, np.uint32), 0, 0
     noted, notes = np.empty(16, np.uint32), 0
     told, tells = np.empty(0, ENCOUNTER), 0
-    bounds = np.zeros(levels + 1, np.int64)
     passing_on = np.full(1, index_person, np.uint32)
     windows = np.empty(1, WINDOW)
     windows[0].person, windows[0].start, windows[0].end = index_person, start, end
     windows[0].certain_start, windows[0].certain_end = start, end
     become(seen, passing_on, 0, REACHED)
-    for level in range(levels):
-        bounds[level + 1] = count = bounds[level]
-        is_last = level + 1 == levels
+    for level in range(1, levels + 1):
+        is_last = level == levels
         pieces = clipped(parts, position, shortest, windows)
         keep = KEEP_ALL if evidence else KEEP_NONE if is_last else KEEP_CONFINED
         touched, tangled, pairs, met = _met(
@@ -282,37 +267,37 @@ def trace(
         )
         noted, notes = _with(noted, notes, tangled)
         if len(touched) == 0:
-            continue
+            break
         summed = sums(seen, touched)
         order = by_exposure(people, touched, summed.exposed_at)
         these = touched[order]
-        bounds[level + 1] = count + len(these)
         if len(passing_on) > 1:
             first, who = infectors(seen, pairs, these, summed.infectors[order], passing_on)
         else:
             first, who = np.arange(len(these) + 1), np.full(len(these), passing_on[0], np.uint32)
-        via_first, _ = _with(via_first, count, first[:-1] + infected)
-        via, infected = _with(via, infected, who)
-        person, _ = _with(person, count, these)
+        level_of, _ = _with(level_of, count, np.full(len(these), level))
         exposed_at, _ = _with(exposed_at, count, summed.exposed_at[order])
         encounters, _ = _with(encounters, count, summed.encounters[order])
         seconds, _ = _with(seconds, count, summed.seconds[order])
-        certain_from, _ = _with(certain_from, count, summed.certain_from[order])
+        certain, _ = _with(certain, count, summed.certain_from[order] < NEVER)
+        via_first, _ = _with(via_first, count, first[:-1] + infected)
+        via, infected = _with(via, infected, who)
+        person, count = _with(person, count, these)
         if evidence:
             told, tells = _encounters(pieces, met, told, tells)
         if not is_last:
             windows = _passing_on(touched, summed, met, quarantines, until)
             passing_on = touched[by_id(people, touched)]
             stand(seen, passing_on)
-    count = bounds[levels]
     via_first, _ = _with(via_first, count, np.full(1, infected))
     forget(seen, person[:count])
     forget(seen, noted[:notes])
     forget(seen, np.full(1, index_person, np.uint32))
-    return Contacts(
-        person[:count], exposed_at[:count], encounters[:count], seconds[:count], certain_from[:count] < NEVER,
-        via_first[: count + 1], via[:infected], bounds, told[:tells],
+    contacts = Contacts(
+        person[:count], level_of[:count], exposed_at[:count], encounters[:count], seconds[:count], certain[:count],
+        via_first[: count + 1], via[:infected],
     )  # fmt: skip
+    return contacts, told[:tells]
 
 
 @compiled

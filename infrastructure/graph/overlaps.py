@@ -89,7 +89,7 @@ def _own(stays: Stays, person: int, at: Array, start: int, end: int) -> Array:
     one = np.array([person], np.uint32)
     window = np.array([start], np.uint32), np.array([end], np.uint32)
     found = [np.empty((2, 0), np.uint32)]
-    for part, base in zip(stays.parts, stays.base.tolist(), strict=False):
+    for part, base in zip(stays.parts, stays.base, strict=True):
         row = part.by_person[
             all_ranges(*part.of_people_between(one, minus(window[0], part.reach), window[1]))[1]
         ].astype(np.int64)
@@ -106,7 +106,7 @@ def _present(stays: Stays, at: Array, windows: Array, start: int, end: int) -> t
     ``[start, end)``."""
     found: list[tuple[Array, ...]] = [_NOBODY]
     venue, (after, before) = np.repeat(at, len(windows)), np.tile(windows.astype(np.uint32), (len(at), 1)).T
-    for part, base in zip(stays.parts, stays.base.tolist(), strict=False):
+    for part, base in zip(stays.parts, stays.base, strict=True):
         which, row = all_ranges(*part.reaching(venue, after, before))
         row = row[part.rows.end[row] > after[which]]
         found.append(_known(stays, part, base, np.unique(row) if len(windows) > 1 else row))

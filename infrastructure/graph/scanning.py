@@ -1,7 +1,7 @@
 """Asks the compiled loops: hands them the parts, and makes of what they find what trace.py makes of it."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Final
@@ -18,8 +18,9 @@ from infrastructure.graph.overlaps import Present
 from infrastructure.graph.pairing import by_loops
 from infrastructure.graph.part import ENTANGLED, MIXED, OBSERVED, Part, Rows, keys
 from infrastructure.graph.stays import Stays
-from infrastructure.graph.trace import Encounters, Level, Tracer, Windows
+from infrastructure.graph.trace import Contacts, Encounters, Tracer, Windows
 
+_NO_PARTS: Final = np.empty((0, PARTS_WIDTH), np.int64)
 _KEPT_ARRAYS: Final = 4
 _free: Final[deque[Array]] = deque(maxlen=_KEPT_ARRAYS)
 """Scratch arrays in which nothing is noted; each is lent to one question at a time."""
@@ -46,12 +47,12 @@ def _alike(column: Array) -> Array:
     return view
 
 
-_parts: Final["WeakKeyDictionary[Part, tuple[list[int], list[Array]]]"] = WeakKeyDictionary()
+_rows: Final["WeakKeyDictionary[Part, tuple[Array, list[Array]]]"] = WeakKeyDictionary()
 
 
-def _handed_over(part: Part) -> list[int]:
-    """As a row of Parts, but for its base."""
-    found = _parts.get(part)
+def _handed_over(part: Part) -> Array:
+    """As Parts of one row, but for its base."""
+    found = _rows.get(part)
     if found is None:
         rows = part.rows
         columns = [np.ascontiguousarray(column) for column in (
@@ -59,7 +60,8 @@ def _handed_over(part: Part) -> list[int]:
             part.by_person, part.people, part.first_of_person, part.first_of_venue, part.reach_of_venue,
         )]  # fmt: skip
         places = [number for column in columns for number in (column.ctypes.data, len(column))]
-        found = _parts[part] = [*places, part.reach, 0, part.all_known_from], columns
+        row = np.array([[*places, part.reach, 0, part.all_known_from]], np.int64)
+        found = _rows[part] = row, columns
     return found[0]
 
 
@@ -70,60 +72,40 @@ class CompiledTracer(Tracer):
         self, stays: Stays, confinements: KnownConfinements, people: Ids, min_seconds: int, until: int | None
     ) -> None:
         super().__init__(stays, confinements, people, min_seconds, until)
-        self._parts = np.array([_handed_over(part) for part in stays.parts], np.int64).reshape(-1, PARTS_WIDTH)
-        self._parts[:, -2] = stays.base[:-1]
+        self._parts = np.concatenate([_NO_PARTS, *map(_handed_over, stays.parts)])
+        self._parts[:, -2] = stays.base
         self._people = levels.People(_alike(people.high), _alike(people.low))
 
-    def levels(self, first: Windows, count: int, *, evidence: bool = False) -> list[Level]:
+    def contacts(self, first: Windows, count: int, *, evidence: bool = False) -> tuple[Contacts, Sequence[Encounters]]:
         until = int(FOREVER) if self.until is None else min(max(self.until, 0), int(FOREVER))
         person, start, end = (int(column[0]) for column in first)
         with scratch(len(self.people)) as seen:
-            found = levels.trace(
+            contacts, met = levels.trace(
                 self._parts, levels.Quarantines(*self.confinements.columns), self._people, seen,
                 self.stays.position, self.shortest, person, start, end, until, count, evidence,
             )  # fmt: skip
-        if evidence:
-            self.stays.resolve(distinct(np.concatenate([found.met["infector"], found.met["contact"]])))
-        return list(_levels(found, evidence=evidence))
+        if not evidence:
+            return contacts, ()
+        self.stays.resolve(distinct(np.concatenate([met["infector"], met["contact"]])))
+        return contacts, [Encounters(*(met[name] for name in Encounters._fields))]
 
-    def each(self, first: Windows) -> list[Level]:
+    def each(self, first: Windows) -> list[Contacts]:
         windows = np.zeros(len(first.person), loops.WINDOW)
         windows["person"], windows["start"], windows["end"] = first
         windows["certain_start"], windows["certain_end"] = first.start, first.end
         window, person, sums = levels.each(self._parts, self._people, self.stays.position, self.shortest, windows)
-        found = Level(
-            person, sums.exposed_at, sums.encounters, sums.seconds, sums.certain_from < FOREVER,
-            np.arange(len(person) + 1), first.person[window], None,
+        found = Contacts(
+            person, np.ones(len(person), np.int64), sums.exposed_at, sums.encounters, sums.seconds,
+            sums.certain_from < FOREVER, np.arange(len(person) + 1), first.person[window],
         )  # fmt: skip
         bounds = np.searchsorted(window, np.arange(len(windows) + 1)).tolist()
         return [_some(found, low, high) for low, high in pairwise(bounds)]
 
 
-def _levels(found: levels.Contacts, *, evidence: bool) -> Iterator[Level]:
-    for low, high in pairwise(found.bounds.tolist()):
-        if low == high:
-            return
-        some = slice(low, high)
-        first = found.via_first[low : high + 1]
-        yield Level(
-            found.person[some], found.exposed_at[some], found.encounters[some], found.seconds[some],
-            found.certain[some], first - first[0], found.via[first[0] : first[-1]],
-            _encounters(found.met) if evidence and low == 0 else None,
-        )  # fmt: skip
-
-
-def _encounters(met: Array) -> Encounters:
-    """All that there are, told with the first level."""
-    return Encounters(*(met[name] for name in Encounters._fields))
-
-
-def _some(level: Level, low: int, high: int) -> Level:
+def _some(contacts: Contacts, low: int, high: int) -> Contacts:
     """The contacts from ``low`` up to, not including, ``high``, each with one infector."""
-    some = slice(low, high)
-    return Level(
-        level.person[some], level.exposed_at[some], level.encounters[some], level.seconds[some], level.certain[some],
-        level.via_first[: high - low + 1], level.via[some], None,
-    )  # fmt: skip
+    some = Contacts(*(column[low:high] for column in contacts))
+    return some._replace(via_first=contacts.via_first[: high - low + 1])
 
 
 def try_out() -> None:
@@ -136,9 +118,9 @@ def try_out() -> None:
     )
     people, _ = Ids.none().with_new(halves(bytes(range(64))))
     first = Windows(*(np.array([value], np.uint32) for value in (0, 0, 100)))
-    stays, confinements = Stays([Part.of(rows, MIXED)], 5, 4), KnownConfinements(Confinements.none(), 5, 4)
+    stays, confinements = Stays([Part.of(rows, MIXED)], 5), KnownConfinements(Confinements.none(), 5, 4)
     tracer = CompiledTracer(stays, confinements, people, 3, None)
-    tracer.levels(first, 2)
+    tracer.contacts(first, 2)
     tracer.each(first)
     there = np.arange(3, dtype=np.uint32)
     by_loops(Present(there, there, there, there + np.uint32(5), there > 0, there.astype(np.int64), there), 1, None, 100)

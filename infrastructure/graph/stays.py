@@ -9,6 +9,7 @@ interval only when one of its rows does.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -39,13 +40,12 @@ class Resolved(NamedTuple):
 class Stays:
     """What was known at ``position`` in ``parts``, where a row is numbered through all parts: ``base[part] + row``."""
 
-    def __init__(self, parts: Sequence[Part], position: int, people: int) -> None:
+    def __init__(self, parts: Sequence[Part], position: int) -> None:
         self.parts = [part for part in parts if part.may_know_at(position)]
         self.position = position
-        self.base = np.cumsum([0, *map(len, self.parts)])
-        self.rows = int(self.base[-1])
+        *self.base, self.rows = accumulate(map(len, self.parts), initial=0)
         self._resolved = Resolved.nothing()
-        self._known = np.zeros(people, bool)
+        self._of: Array = np.empty(0, np.uint32)
 
     def of(self, rows: Array, people: Array) -> Resolved:
         """The stays of these entangled ``rows`` of these ``people``, one for one."""
@@ -86,16 +86,17 @@ class Stays:
     def column(self, name: str, rows: Array) -> Array:
         """That column of Rows (as uint64) for rows numbered through all parts."""
         values = np.empty(len(rows), np.uint64)
-        for part, base in zip(self.parts, self.base.tolist(), strict=False):
+        for part, base in zip(self.parts, self.base, strict=True):
             here = (rows >= base) & (rows < base + len(part))
             values[here] = getattr(part.rows, name)[rows[here] - base]
         return values
 
     def resolve(self, people: Array) -> None:
         """Finds the stays of these people's entangled rows, once."""
-        new = distinct(people[~self._known[people]])
+        asked = distinct(people)
+        new = asked[~find(self._of, asked)[1]]
         if len(new):
-            self._known[new] = True
+            self._of = np.sort(np.concatenate([self._of, new]))
             more = self._entangled(new)
             both = Resolved(*map(np.concatenate, zip(self._resolved, more, strict=True)))
             order = np.argsort(both.row)
@@ -103,7 +104,7 @@ class Stays:
 
     def _entangled(self, people: Array) -> Resolved:
         found = []
-        for part, base in zip(self.parts, self.base.tolist(), strict=False):
+        for part, base in zip(self.parts, self.base, strict=True):
             row = entangled_rows(part, people, self.position)
             found.append((row + np.int64(base), *part.rows.take(row)))
         number, *columns = map(np.concatenate, zip(*found, strict=True))

@@ -1,6 +1,7 @@
 """Contact tracing on columns, level by level. semantics.md, "Trace"; the same answers as domain/contacts.py."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -74,11 +75,43 @@ class Level(NamedTuple):
     evidence: Encounters | None
 
 
+class Contacts(NamedTuple):
+    """n contacts by level, exposed_at and person; the others as in Level, ``via_first`` through all levels."""
+
+    person: Array  # uint32
+    level: Array  # int64
+    exposed_at: Array  # uint32, seconds
+    encounters: Array  # int64
+    seconds: Array  # int64
+    certain: Array  # bool
+    via_first: Array  # int64, shape (n + 1,)
+    via: Array  # uint32
+
+
 _NUMBERS: Final = np.empty(0, np.uint32)
 _COUNTS: Final = np.empty(0, np.int64)
-NOBODY_MET: Final = Level(
-    _NUMBERS, _NUMBERS, _COUNTS, _COUNTS, np.empty(0, bool), np.zeros(1, np.int64), _NUMBERS, None
+NOBODY: Final = Contacts(
+    _NUMBERS, _COUNTS, _NUMBERS, _COUNTS, _COUNTS, np.empty(0, bool), np.zeros(1, np.int64), _NUMBERS
 )
+
+
+def put_together(levels: Sequence[Level]) -> Contacts:
+    """Level 1 and the following ones."""
+    if not levels:
+        return NOBODY
+    person, exposed_at, encounters, seconds, certain, _, via, _ = zip(*levels, strict=True)
+    infectors = accumulate(map(len, via), initial=0)
+    first = [level.via_first[:-1] + before for level, before in zip(levels, infectors, strict=False)]
+    return Contacts(
+        person=np.concatenate(person),
+        level=np.repeat(np.arange(1, len(levels) + 1), [len(column) for column in person]),
+        exposed_at=np.concatenate(exposed_at),
+        encounters=np.concatenate(encounters),
+        seconds=np.concatenate(seconds),
+        certain=np.concatenate(certain),
+        via_first=np.concatenate([*first, [sum(map(len, via))]]),
+        via=np.concatenate(via),
+    )
 
 
 def by_id(person: Array, people: Ids) -> Array:
@@ -122,25 +155,21 @@ class Tracer:
         self.shortest = max(min_seconds, 1)
         self.until = until
 
-    def levels(self, first: Windows, levels: int, *, evidence: bool = False) -> list[Level]:
-        """Level 1 and the following ones; ends early when nobody is left to find."""
+    def contacts(self, first: Windows, levels: int, *, evidence: bool = False) -> tuple[Contacts, Sequence[Encounters]]:
+        """Level 1 and the following ones, and with ``evidence`` the encounters of them all, in no order."""
         found = list(self._levels(first, levels, evidence=evidence))
-        if all(level.certain.all() for level in found):
-            return found
-        when_observed = np.zeros(len(self.people), np.int64)
-        for number, level in enumerate(self._levels(first, levels, observed_only=True), start=1):
-            when_observed[level.person] = number
-        return [
-            level._replace(certain=when_observed[level.person] == number) for number, level in enumerate(found, start=1)
-        ]
+        contacts = put_together(found)
+        if not contacts.certain.all():
+            when_observed = np.zeros(len(self.people), np.int64)
+            for number, level in enumerate(self._levels(first, levels, observed_only=True), start=1):
+                when_observed[level.person] = number
+            contacts = contacts._replace(certain=when_observed[contacts.person] == contacts.level)
+        return contacts, [level.evidence for level in found if level.evidence]
 
-    def each(self, first: Windows) -> list[Level]:
+    def each(self, first: Windows) -> list[Contacts]:
         """Level 1 of every window by itself; no window's person is its own contact."""
-        found = []
-        for number in range(len(first.person)):
-            levels = self.levels(Windows(*(column[number : number + 1] for column in first)), 1)
-            found.append(levels[0] if levels else NOBODY_MET)
-        return found
+        windows = (Windows(*(column[number : number + 1] for column in first)) for number in range(len(first.person)))
+        return [self.contacts(window, 1)[0] for window in windows]
 
     def _levels(
         self, first: Windows, levels: int, *, observed_only: bool = False, evidence: bool = False
@@ -200,7 +229,7 @@ class Tracer:
         return Pieces(*(column[lasting] for column in pieces))
 
     def parts(self) -> Iterator[tuple[Part, int]]:
-        return zip(self.stays.parts, self.stays.base.tolist(), strict=False)
+        return zip(self.stays.parts, self.stays.base, strict=True)
 
     def _pieces_of(self, part: Part, base: int, windows: Windows) -> tuple[Pieces, tuple[Array, Array]]:
         """The pieces of plain rows, and (window, row) of the entangled ones."""

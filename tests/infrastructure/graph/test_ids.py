@@ -52,6 +52,7 @@ def test_a_dict_gives_the_same_numbers(data: st.DataObject, batches: list[list[U
 
 def test_what_is_found_among_equal_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("infrastructure.graph.ids._hashed", lambda high, _: high & np.uint64(3 << 32))
+    monkeypatch.setattr("infrastructure.graph.ids._hash", lambda high, _: high & 3 << 32)
     some = [UUID(int=(n % 5) << 96 | n * 7919 % 1000) for n in range(500)]
     table, _ = Ids.none().with_new(columns(some[:300]))
     table, more = table.with_new(columns(some))
