@@ -34,6 +34,7 @@ IS_SUPERSEDED: Final = 4
 IS_BESIDE: Final = 8
 _FEW: Final = 40
 """As many are put in order by insertion."""
+DIGIT_BITS: Final = np.uint64(11)
 _DIGITS: Final = 2048
 _DIGIT: Final = np.uint64(_DIGITS - 1)
 
@@ -215,7 +216,7 @@ def order_of(keys: Array) -> Array:
         differ |= key ^ keys[0]
     other = np.empty_like(order)
     for digit in range(6):
-        shift = np.uint64(digit * 11)
+        shift = np.uint64(digit) * DIGIT_BITS
         if (differ >> shift) & _DIGIT == 0:
             continue
         free = np.zeros(_DIGITS + 1, np.int64)

@@ -9,6 +9,7 @@ from infrastructure.graph.compiling import (
     IS_BESIDE,
     IS_ENTANGLED,
     IS_OBSERVED,
+    IS_SUPERSEDED,
     START,
     VENUE,
     Parts,
@@ -41,19 +42,24 @@ class Joined(NamedTuple):
 @compiled
 def entangled(part: Readable, position: int, people: Array, found: Array, count: int) -> tuple[Array, int]:
     """``found`` with ``count`` ENTANGLED_ROWs, and those of these people that are known at ``position``."""
-    flags, by_person, keys, known_from, known_until = (
-        part.flags, part.by_person, part.key, part.known_from, part.known_until,
-    )  # fmt: skip
+    flags, by_person, keys, ends, visits = part.flags, part.by_person, part.key, part.end, part.visit
+    known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
     for whose in range(len(people)):
         low, high = of_person(part.people, part.first_of_person, people[whose])
         found = roomy(found, count, high - low)
         for place in range(low, high):
             row = by_person[place]
-            if flags[row] & (IS_ENTANGLED | IS_BESIDE) and known_from[row] <= position < known_until[row]:
-                one = found[count]
-                one.key, one.row, one.whose, one.end = keys[row], part.base + np.int64(row), whose, part.end[row]
-                one.visit, one.flags = part.visit[row], flags[row]
-                count += 1
+            flag = flags[row]
+            if not flag & (IS_ENTANGLED | IS_BESIDE):
+                continue
+            if flag & IS_SUPERSEDED and known_until[row] <= position:
+                continue
+            if not recent and known_from[row] > position:
+                continue
+            one = found[count]
+            one.key, one.row, one.whose, one.end = keys[row], part.base + np.int64(row), whose, ends[row]
+            one.visit, one.flags = visits[row], flag
+            count += 1
     return found, count
 
 

@@ -9,7 +9,18 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from infrastructure.graph.arrays import Array
-from infrastructure.graph.compiling import NEVER, START, VENUE, Number, Parts, compiled, order_of, part_at, roomy
+from infrastructure.graph.compiling import (
+    DIGIT_BITS,
+    NEVER,
+    START,
+    VENUE,
+    Number,
+    Parts,
+    compiled,
+    order_of,
+    part_at,
+    roomy,
+)
 from infrastructure.graph.joining import as_part, joined_of
 from infrastructure.graph.loops import (
     KEEP_ALL,
@@ -58,6 +69,9 @@ ENCOUNTER: Final = np.dtype(
     ],
     align=True,
 )
+
+
+_ID_BITS: Final = np.uint64(64)
 
 
 @compiled
