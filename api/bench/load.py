@@ -100,8 +100,21 @@ class Connections:
         return Reply(number, int(head.split(b" ", 2)[1]), time.perf_counter() - due, late, head)
 
     async def answer(self, request: bytes) -> tuple[bytes, bytes]:
-        """The head in small letters, and the body."""
-        reader, writer = self._still_open() or await asyncio.open_connection("127.0.0.1", self.port)
+        """The head in small letters, and the body.
+
+        A connection that was free for long may be closed by the other side while it is taken: then another is.
+        """
+        while connection := self._still_open():
+            try:
+                return await self._answer(*connection, request)
+            except (ConnectionError, asyncio.IncompleteReadError) as closed:
+                if getattr(closed, "partial", b""):
+                    raise
+        return await self._answer(*await asyncio.open_connection("127.0.0.1", self.port), request)
+
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
+    ) -> tuple[bytes, bytes]:
         writer.write(request)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         body = await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r\n")[0]))

@@ -1,7 +1,7 @@
 """Everybody answers each question once, which is compared; then they take turns in three rounds of all questions.
 
-In a round each question is asked twice in a row; the quickest of the seven counts. So everybody finds the caches as they
-left them themselves, as they would alone on the machine.
+In a round each question is asked twice in a row; the quickest of the seven counts. So everybody finds the caches as
+they left them themselves, as they would alone on the machine.
 """
 
 import random
