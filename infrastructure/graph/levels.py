@@ -40,7 +40,7 @@ from infrastructure.graph.loops import (
     meetings,
     scan,
     stand,
-    sums,
+    told,
 )
 from infrastructure.graph.trace import Contacts
 
@@ -75,12 +75,15 @@ _ID_BITS: Final = np.uint64(64)
 
 
 @compiled
-def by_exposure(people: People, person: Array, exposed_at: Array) -> Array:
-    """The order of contacts: by exposed_at and person."""
-    count = len(person)
-    keys = np.empty(count, np.uint64)
-    for number in range(count):
-        keys[number] = np.uint64(exposed_at[number]) << VENUE | people.high[person[number]] >> VENUE
+def by_exposure(people: People, person: Array, seen: Array) -> Array:
+    """The order of contacts: by exposed_at and person. Some bits of their ids tell most of them apart."""
+    keys, least = np.empty(len(person), np.uint64), np.uint64(NEVER)
+    for number in range(len(person)):
+        keys[number] = seen[person[number]].exposed_at
+        least = min(least, keys[number])
+    for number in range(len(person)):
+        some = people.high[person[number]] >> (_ID_BITS - DIGIT_BITS)
+        keys[number] = (keys[number] - least) << DIGIT_BITS | some
     return _told_apart(people, person, keys, keys, order_of(keys))
 
 
@@ -116,8 +119,7 @@ def _before(people: People, one: Number, other: Number) -> Any:
 
 @compiled
 def _met(
-    parts: Parts, position: int, shortest: int, pieces: Array, seen: Array, keep: int,
-    with_pairs: bool, confined: Array,
+    parts: Parts, position: int, shortest: int, pieces: Array, seen: Array, keep: int, confined: Array
 ) -> tuple[Array, Array, Array, Array]:  # fmt: skip
     """Touched, tangled and pairs as in Found, of all stays together; and the MEETINGs that are kept."""
     touched, touches = np.empty(64, np.uint32), 0
@@ -126,7 +128,7 @@ def _met(
     met, count = np.empty(16, MEETING), 0
     for number in range(len(parts)):
         part = part_at(parts, number)
-        found = scan(part, position, shortest, pieces, seen, keep, with_pairs, confined)
+        found = scan(part, position, shortest, pieces, seen, keep, confined)
         touched, touches = _with(touched, touches, found.touched)
         tangled, tangles = _with(tangled, tangles, found.tangled)
         pairs, paired = _with(pairs, paired, found.pairs)
@@ -135,7 +137,7 @@ def _met(
     if tangles:
         become(seen, tangled, TOUCHED, 0)
         part = as_part(joined_of(parts, position, tangled, *_reach(pieces)), tangled)
-        found = scan(part, position, shortest, pieces, seen, keep, with_pairs, confined)
+        found = scan(part, position, shortest, pieces, seen, keep, confined)
         touched, touches = _with(touched, touches, found.touched)
         pairs, paired = _with(pairs, paired, found.pairs)
         met, count = meetings(part, shortest, pieces, found.kept, met, count)
@@ -220,22 +222,51 @@ def _starts(met: Array, ever: Array, certainly: bool) -> Array:
 
 
 @compiled
-def _passing_on(people: Array, told: Sums, met: Array, quarantines: Quarantines, until: int) -> Array:
+def _passing_on(people: Array, seen: Array, met: Array, quarantines: Quarantines, until: int) -> Array:
     """The WINDOWs in which these contacts pass on. semantics.md, "Trace", 4."""
     windows, count, ever_confined = np.empty(len(people), WINDOW), 0, False
-    for number in range(len(people)):
-        if quarantines.ever[people[number]]:
+    for person in people:
+        one = seen[person]
+        if quarantines.ever[person]:
             ever_confined = True
-        elif told.exposed_at[number] < until:
+        elif one.exposed_at < until:
             window = windows[count]
-            window.person, window.end, window.certain_end = people[number], until, until
-            window.start, window.certain_start = told.exposed_at[number], told.certain_from[number]
+            window.person, window.end, window.certain_end = person, until, until
+            window.start, window.certain_start = one.exposed_at, one.certain_from
             count += 1
     if ever_confined:
         for certainly in (False, True):
             starts = _starts(met, quarantines.ever, certainly)
             windows, count = _open_windows(quarantines, until, starts, certainly, windows, count)
     return windows[:count]
+
+
+@compiled
+def _nobody() -> Contacts:
+    return Contacts(
+        np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0, np.uint32), np.empty(0, np.int64),
+        np.empty(0, np.int64), np.empty(0, np.bool_), np.empty(1, np.int64), np.empty(0, np.uint32),
+    )  # fmt: skip
+
+
+@compiled
+def _with_room(contacts: Contacts, count: int, more: int) -> Contacts:
+    """For so many behind the first ``count``."""
+    return Contacts(
+        roomy(contacts.person, count, more), roomy(contacts.level, count, more),
+        roomy(contacts.exposed_at, count, more), roomy(contacts.encounters, count, more),
+        roomy(contacts.seconds, count, more), roomy(contacts.certain, count, more),
+        roomy(contacts.via_first, count, more + 1), contacts.via,
+    )  # fmt: skip
+
+
+@compiled
+def _first(contacts: Contacts, count: int, via: Array) -> Contacts:
+    """The first ``count``, and those who exposed them."""
+    return Contacts(
+        contacts.person[:count], contacts.level[:count], contacts.exposed_at[:count], contacts.encounters[:count],
+        contacts.seconds[:count], contacts.certain[:count], contacts.via_first[: count + 1], via,
+    )  # fmt: skip
 
 
 @compiled
@@ -262,11 +293,10 @@ def trace(
 
     ``seen`` is blank before and after.
     """
-    person, level_of, exposed_at = np.empty(0, np.uint32), np.empty(0, np.int64), np.empty(0, np.uint32)
-    encounters, seconds, certain = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_)
-    via_first, via, count, infected = np.empty(0, np.int64), np.empty(0, np.uint32), 0, 0
+    contacts, count = _nobody(), 0
+    via, infected = np.empty(0, np.uint32), 0
     noted, notes = np.empty(16, np.uint32), 0
-    told, tells = np.empty(0, ENCOUNTER), 0
+    encounters, tells = np.empty(0, ENCOUNTER), 0
     passing_on = np.full(1, index_person, np.uint32)
     windows = np.empty(1, WINDOW)
     windows[0].person, windows[0].start, windows[0].end = index_person, start, end
@@ -276,42 +306,27 @@ def trace(
         is_last = level == levels
         pieces = clipped(parts, position, shortest, windows)
         keep = KEEP_ALL if evidence else KEEP_NONE if is_last else KEEP_CONFINED
-        touched, tangled, pairs, met = _met(
-            parts, position, shortest, pieces, seen, keep, len(passing_on) > 1, quarantines.ever
-        )
+        touched, tangled, pairs, met = _met(parts, position, shortest, pieces, seen, keep, quarantines.ever)
         noted, notes = _with(noted, notes, tangled)
         if len(touched) == 0:
             break
-        summed = sums(seen, touched)
-        order = by_exposure(people, touched, summed.exposed_at)
-        these = touched[order]
-        if len(passing_on) > 1:
-            first, who = infectors(seen, pairs, these, summed.infectors[order], passing_on)
-        else:
-            first, who = np.arange(len(these) + 1), np.full(len(these), passing_on[0], np.uint32)
-        level_of, _ = _with(level_of, count, np.full(len(these), level))
-        exposed_at, _ = _with(exposed_at, count, summed.exposed_at[order])
-        encounters, _ = _with(encounters, count, summed.encounters[order])
-        seconds, _ = _with(seconds, count, summed.seconds[order])
-        certain, _ = _with(certain, count, summed.certain_from[order] < NEVER)
-        via_first, _ = _with(via_first, count, first[:-1] + infected)
-        via, infected = _with(via, infected, who)
-        person, count = _with(person, count, these)
+        these = touched[by_exposure(people, touched, seen)]
+        contacts = _with_room(contacts, count, len(these))
+        told(seen, these, level, contacts, count)
+        first = contacts.via_first[count : count + len(these)]
+        via, infected = infectors(seen, pairs, passing_on, first, via, infected)
+        count += len(these)
         if evidence:
-            told, tells = _encounters(pieces, met, told, tells)
+            encounters, tells = _encounters(pieces, met, encounters, tells)
         if not is_last:
-            windows = _passing_on(touched, summed, met, quarantines, until)
-            passing_on = touched[by_id(people, touched)]
+            windows = _passing_on(these, seen, met, quarantines, until)
+            passing_on = these[by_id(people, these)]
             stand(seen, passing_on)
-    via_first, _ = _with(via_first, count, np.full(1, infected))
-    forget(seen, person[:count])
+    forget(seen, contacts.person[:count])
     forget(seen, noted[:notes])
     forget(seen, np.full(1, index_person, np.uint32))
-    contacts = Contacts(
-        person[:count], level_of[:count], exposed_at[:count], encounters[:count], seconds[:count], certain[:count],
-        via_first[: count + 1], via[:infected],
-    )  # fmt: skip
-    return contacts, told[:tells]
+    contacts.via_first[count] = infected
+    return _first(contacts, count, via[:infected]), encounters[:tells]
 
 
 @compiled
@@ -340,6 +355,5 @@ def each(parts: Parts, people: People, position: int, shortest: int, windows: Ar
     order = order_of(keys)
     order = _told_apart(people, person, keys, window, order[order_of(window[order])])
     return window[order], person[order], Sums(
-        summed.exposed_at[order], summed.certain_from[order], summed.encounters[order], summed.seconds[order],
-        summed.infectors[order],
+        summed.exposed_at[order], summed.certain_from[order], summed.encounters[order], summed.seconds[order]
     )  # fmt: skip

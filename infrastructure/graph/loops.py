@@ -33,9 +33,7 @@ from infrastructure.graph.compiling import (
     roomy,
 )  # fmt: skip
 from infrastructure.graph.joining import Joined, joined_of
-
-_FEW: Final = 24
-"""As many are put in order by insertion."""
+from infrastructure.graph.trace import Contacts
 
 WINDOW: Final = np.dtype(
     [(name, np.uint32) for name in ("person", "start", "end", "certain_start", "certain_end")], align=True
@@ -68,7 +66,7 @@ SEEN: Final = np.dtype(
 )
 """What a question knows of a person: the sums of the level that is looked at, and ``state``, made of what follows.
 
-``place`` counts the infectors and then says where the next of them stands; of those who pass on it is the place in
+``place`` counts the infectors and then says where the next of them belongs; of those who pass on it is the place in
 their order.
 """
 
@@ -82,13 +80,12 @@ KEEP_NONE, KEEP_CONFINED, KEEP_ALL = range(3)
 
 
 class Sums(NamedTuple):
-    """What a level's encounters add up to, by person."""
+    """What encounters add up to, by person."""
 
     exposed_at: Array  # uint32
     certain_from: Array  # uint32, FOREVER where no encounter is certain
     encounters: Array  # int64
     seconds: Array  # int64
-    infectors: Array  # int64, a few may be counted twice
 
 
 class Found(NamedTuple):
@@ -96,7 +93,7 @@ class Found(NamedTuple):
 
     touched: Array  # uint32, people
     tangled: Array  # uint32, people
-    pairs: Array  # uint64, contact << 32 | infector, in no order; a few may come twice
+    pairs: Array  # uint64, contact << 32 | place of an infector, in no order; a few may come twice
     kept: Array  # KEPT
 
 
@@ -207,8 +204,7 @@ def clipped(parts: Parts, position: int, shortest: int, windows: Array) -> Array
 
 @compiled
 def scan(
-    part: Readable, position: int, shortest: int, pieces: Array, seen: Array, keep: int, with_pairs: bool,
-    confined: Array,
+    part: Readable, position: int, shortest: int, pieces: Array, seen: Array, keep: int, confined: Array
 ) -> Found:  # fmt: skip
     """Adds the stays of a part that meet ``pieces`` long enough to ``seen``; ``confined`` is bool, by person.
 
@@ -228,6 +224,7 @@ def scan(
         certain_start, certain_end = np.int64(piece.certain_start), np.int64(piece.certain_end)
         begin, finish = min(own_start, certain_start), max(own_end, certain_end)
         infector = piece.person
+        standing = np.uint64(seen[infector].place)
         low, high = at_venue(keys, first, longest, piece.venue, begin, finish, reach, low)
         if low == high:
             continue
@@ -236,7 +233,7 @@ def scan(
             touched = roomy(touched, touches, room)
         if entangled + room > len(tangled):
             tangled = roomy(tangled, entangled, room)
-        if with_pairs and paired + room > len(pairs):
+        if paired + room > len(pairs):
             pairs = roomy(pairs, paired, room)
         if keep and keeps + room > len(kept):
             kept = roomy(kept, keeps, room)
@@ -279,9 +276,8 @@ def scan(
                 if one.infector != infector:
                     one.infector = infector
                     one.place += 1
-                    if with_pairs:
-                        pairs[paired] = np.uint64(contact) << VENUE | np.uint64(infector)
-                        paired += 1
+                    pairs[paired] = np.uint64(contact) << VENUE | standing
+                    paired += 1
             if keep == KEEP_ALL or (keep == KEEP_CONFINED and confined[contact]):
                 kept[keeps].piece, kept[keeps].row = number, row
                 keeps += 1
@@ -359,24 +355,23 @@ def add_up(whose: Array, order: Array, met: Array) -> tuple[Array, Sums]:
         certain_from[here] = min(certain_from[here], meeting.certain_start)
         encounters[here] += 1
         seconds[here] += np.int64(meeting.end) - np.int64(meeting.start)
-    infectors = np.ones(count, np.int64)
-    return distinct[:count], Sums(
-        exposed_at[:count], certain_from[:count], encounters[:count], seconds[:count], infectors
-    )
+    return distinct[:count], Sums(exposed_at[:count], certain_from[:count], encounters[:count], seconds[:count])
 
 
 @compiled
-def sums(seen: Array, people: Array) -> Sums:
-    """What is noted of these people, who have a level now."""
-    count = len(people)
-    exposed_at, certain_from = np.empty(count, np.uint32), np.empty(count, np.uint32)
-    encounters, seconds, infectors = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
-    for number in range(count):
-        one = seen[people[number]]
-        exposed_at[number], certain_from[number] = one.exposed_at, one.certain_from
-        encounters[number], seconds[number], infectors[number] = one.encounters, one.seconds, one.place
-        one.state = REACHED
-    return Sums(exposed_at, certain_from, encounters, seconds, infectors)
+def told(seen: Array, people: Array, level: int, contacts: Contacts, count: int) -> None:
+    """Puts ``people``, who have that level now, behind the first ``count`` of ``contacts``, which have room for them.
+
+    ``place`` and via_first say where the infectors of each begin among those of all ``people``.
+    """
+    infectors = 0
+    for number in range(len(people)):
+        one, at = seen[people[number]], count + number
+        contacts.person[at], contacts.level[at], contacts.exposed_at[at] = people[number], level, one.exposed_at
+        contacts.encounters[at], contacts.seconds[at] = one.encounters, one.seconds
+        contacts.certain[at], contacts.via_first[at] = one.certain_from < NEVER, infectors
+        infectors += one.place
+        one.place, one.state = contacts.via_first[at], REACHED
 
 
 @compiled
@@ -402,45 +397,34 @@ def forget(seen: Array, people: Array) -> None:
 
 
 @compiled
-def _sort(values: Array) -> None:
-    """In place; quickly where they are few, or in order but for a few."""
-    if len(values) > _FEW:
-        values.sort()
-        return
-    for at in range(1, len(values)):
-        value, here = values[at], at
-        while here > 0 and values[here - 1] > value:
-            values[here] = values[here - 1]
-            here -= 1
-        values[here] = value
+def infectors(
+    seen: Array, pairs: Array, passing_on: Array, via_first: Array, via: Array, infected: int
+) -> tuple[Array, int]:
+    """``via`` with ``infected``, and who exposed each of those whose ``via_first`` this is: once, as they pass on.
 
-
-@compiled
-def infectors(seen: Array, pairs: Array, contacts: Array, counts: Array, passing_on: Array) -> tuple[Array, Array]:
-    """Who exposed each of ``contacts``, once, in the order of ``passing_on``: where those of each begin, and who.
-
-    ``counts`` says how many of ``pairs`` each has; those who pass on ``stand`` in their order.
+    So sorted, first by the place of the infector, then by that of the contact, a pair that comes twice does so at once.
     """
-    first = np.zeros(len(contacts) + 1, np.int64)
-    for number in range(len(contacts)):
-        first[number + 1] = first[number] + counts[number]
-        seen[contacts[number]].place = first[number]
-    found = np.empty(len(pairs), np.uint32)
+    first = np.zeros(len(passing_on) + 1, np.int64)
     for pair in pairs:
+        first[(pair & START) + np.uint64(1)] += 1
+    for place in range(len(passing_on)):
+        first[place + 1] += first[place]
+    ordered = np.empty_like(pairs)
+    for pair in pairs:
+        ordered[first[pair & START]] = pair
+        first[pair & START] += 1
+    found = np.empty(len(pairs), np.uint32)
+    for pair in ordered:
         one = seen[pair >> VENUE]
-        found[one.place] = seen[pair & START].place
+        found[one.place] = pair & START
         one.place += 1
-    kept = 0
-    for number in range(len(contacts)):
-        low, high = first[number], first[number + 1]
-        if high - low > 1:
-            _sort(found[low:high])
-        first[number] = kept
+    via = roomy(via, infected, len(pairs))
+    for number in range(len(via_first)):
+        low = via_first[number]
+        high = via_first[number + 1] if number + 1 < len(via_first) else len(pairs)
+        via_first[number] = infected
         for at in range(low, high):
             if at == low or found[at] != found[at - 1]:
-                found[kept] = found[at]
-                kept += 1
-    first[len(contacts)] = kept
-    for at in range(kept):
-        found[at] = passing_on[found[at]]
-    return first, found[:kept].copy()
+                via[infected] = passing_on[found[at]]
+                infected += 1
+    return via, infected
