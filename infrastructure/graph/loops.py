@@ -27,6 +27,7 @@ from infrastructure.graph.compiling import (
     Record,
     at_venue,
     compiled,
+    inlined,
     of_person,
     order_of,
     part_at,
@@ -202,6 +203,14 @@ def clipped(parts: Parts, position: int, shortest: int, windows: Array) -> Array
     return ordered
 
 
+@inlined
+def _venue_at(keys: Array, longest: Array, place: Number) -> int:
+    """Before which no venue has rows, in a part that does not know where the rows of each begin; else 0."""
+    if len(longest):
+        return 0
+    return np.int64(keys[place] >> VENUE) if place < len(keys) else NEVER
+
+
 @compiled
 def scan(
     part: Readable, position: int, shortest: int, pieces: Array, seen: Array, keep: int, confined: Array
@@ -213,7 +222,7 @@ def scan(
     """
     keys, ends, persons, flags = part.key, part.end, part.person, part.flags
     known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
-    first, longest, reach, low = part.first_of_venue, part.reach_of_venue, part.reach, 0
+    first, longest, reach, low, next_venue = part.first_of_venue, part.reach_of_venue, part.reach, 0, 0
     touched, touches = np.empty(64, np.uint32), 0
     tangled, entangled = np.empty(64, np.uint32), 0
     pairs, paired = np.empty(64, np.uint64), 0
@@ -223,11 +232,14 @@ def scan(
         own_start, own_end = np.int64(piece.start), np.int64(piece.end)
         certain_start, certain_end = np.int64(piece.certain_start), np.int64(piece.certain_end)
         begin, finish = min(own_start, certain_start), max(own_end, certain_end)
-        infector = piece.person
-        standing = np.uint64(seen[infector].place)
+        if piece.venue < next_venue:
+            continue
         low, high = at_venue(keys, first, longest, piece.venue, begin, finish, reach, low)
         if low == high:
+            next_venue = _venue_at(keys, longest, low)
             continue
+        infector = piece.person
+        standing = np.uint64(seen[infector].place)
         room = high - low
         if touches + room > len(touched):
             touched = roomy(touched, touches, room)
@@ -309,13 +321,16 @@ def meet(
     and those who may in entangled rows, for each of whom ``tangled`` becomes true."""
     keys, ends, persons, flags = part.key, part.end, part.person, part.flags
     known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
-    first, longest, reach, low = part.first_of_venue, part.reach_of_venue, part.reach, 0
+    first, longest, reach, low, next_venue = part.first_of_venue, part.reach_of_venue, part.reach, 0, 0
     kept, keeps = np.empty(64, KEPT), 0
     for number in range(len(pieces)):
         piece = pieces[number]
         begin, finish = np.int64(piece.start), np.int64(piece.end)
+        if piece.venue < next_venue:
+            continue
         low, high = at_venue(keys, first, longest, piece.venue, begin, finish, reach, low)
         if low == high:
+            next_venue = _venue_at(keys, longest, low)
             continue
         kept, people = roomy(kept, keeps, high - low), roomy(people, count, high - low)
         for row in range(np.uint64(low), np.uint64(high)):  # unsigned: no place is counted from the end
