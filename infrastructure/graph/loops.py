@@ -204,7 +204,7 @@ def clipped(parts: Parts, position: int, shortest: int, windows: Array) -> Array
 
 
 @inlined
-def _venue_at(keys: Array, longest: Array, place: Number) -> int:
+def _venue_at(keys: Array, longest: Array, place: Number) -> Number:
     """Before which no venue has rows, in a part that does not know where the rows of each begin; else 0."""
     if len(longest):
         return 0
