@@ -46,6 +46,7 @@ def measure(count: int, against: Sequence[str]) -> Measurement:
         with open_truyvet(settings) as truyvet:  # the database runs through it all
             more: dict[str, Any] = {"seed": SEED, "days": DAYS} | _imported(settings.data_dir, count)
             more["gigabytes_on_disk"] = _disk(truyvet, settings.data_dir)
+            _tell(more)
             for start in ("first_start", "restart"):  # the first time the registers read it all
                 more[f"{start}_to_ready_seconds"] = round(seconds_until_ready(settings.data_dir), 2)
             more["memory_two_workers"] = memory_of_workers(settings.data_dir, 2)

@@ -14,7 +14,7 @@ from typing import Final
 
 from domain.errors import Unavailable
 
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 180.0
 """The longest that a service may take to answer at all."""
 _STOP_SECONDS: Final = 60
 _KILOBYTE: Final = 1024

@@ -46,6 +46,8 @@ _ALLOCATIONS: Final = 20_000
 """Objects made between two looks of the collector; a request makes few circles."""
 _WARM_UP_SECONDS: Final = 5.0
 """What is compiled already is there sooner; nobody waits longer for what is not."""
+_CATCH_UP_SECONDS: Final = 5.0
+"""Lists that are far behind, after a large import, go on while questions are answered."""
 _SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 
@@ -73,7 +75,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, workers
 def following(settings: Settings) -> Iterator[Truyvet]:
     """Everything, with the views at the end of the log and kept there.
 
-    Registers that cannot get there are no reason not to answer what the log and the graph know: `ready` says it.
+    Registers that cannot get there soon are no reason not to answer what the log and the graph know: `ready` says it.
     """
     warming_up = threading.Thread(target=_warm_up, name="warm-up", daemon=True)
     warming_up.start()
@@ -81,7 +83,7 @@ def following(settings: Settings) -> Iterator[Truyvet]:
         with _ending_at_once():
             truyvet.graph.catch_up()
             with suppress(TimedOut, Undecodable):
-                truyvet.registers.catch_up()
+                truyvet.registers.catch_up(_CATCH_UP_SECONDS)
             warming_up.join(_WARM_UP_SECONDS)
         truyvet.graph.start()
         truyvet.registers.start()
