@@ -115,7 +115,8 @@ class EvidenceColumns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OverlapColumns:
-    """n overlaps by start, person_a and person_b; iterating gives domain Overlaps, visits by position.
+    """n overlaps by start, person_a and person_b; iterating gives domain Overlaps, visits by position, which are looked
+    up only then.
 
     Each says at which venues it was where ``venues`` are given: for a whole with its parts.
     """
@@ -129,8 +130,8 @@ class OverlapColumns:
     start: Array  # uint32 seconds
     end: Array  # uint32 seconds
     certain: Array  # bool
-    stay_a: Array  # int64
-    stay_b: Array  # int64
+    stay_a: Array  # uint32
+    stay_b: Array  # uint32
 
     def __len__(self) -> int:
         return len(self.start)
@@ -138,6 +139,7 @@ class OverlapColumns:
     def __iter__(self) -> Iterator[Overlap]:
         for low in range(0, len(self), _AT_ONCE):
             part = slice(low, low + _AT_ONCE)
+            self.stays.resolve(np.concatenate([self.person_a[part], self.person_b[part]]))
             yield from (
                 Overlap(*columns)
                 for columns in zip(

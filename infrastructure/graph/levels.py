@@ -103,7 +103,7 @@ def _told_apart(people: People, person: Array, keys: Array, within: Array, order
         while here > 0:
             other = order[here - 1]
             alike = keys[other] == keys[one] and within[other] == within[one]
-            if not alike or not _before(people, person[one], person[other]):
+            if not alike or not before(people, person[one], person[other]):
                 break
             order[here] = other
             here -= 1
@@ -112,7 +112,7 @@ def _told_apart(people: People, person: Array, keys: Array, within: Array, order
 
 
 @compiled
-def _before(people: People, one: Number, other: Number) -> Any:
+def before(people: People, one: Number, other: Number) -> Any:
     high, low = people.high, people.low
     return high[one] < high[other] or (high[one] == high[other] and low[one] < low[other])
 
@@ -330,24 +330,39 @@ def trace(
 
 
 @compiled
-def each(parts: Parts, people: People, position: int, shortest: int, windows: Array) -> tuple[Array, Array, Sums]:
-    """Level 1 of every window by itself, by window, exposed_at and person: windows, contacts, and their sums."""
-    pieces = clipped(parts, position, shortest, windows)
-    is_tangled, tangled, tangles = np.zeros(len(people.high), np.bool_), np.empty(16, np.uint32), 0
+def met_by(parts: Parts, position: int, shortest: int, pieces: Array, seen: Array) -> Array:
+    """The MEETINGs of PIECEs, which come by venue and start, with the stays of others; ``seen`` is blank before and
+    after."""
+    tangled, tangles = np.empty(16, np.uint32), 0
     met, count = np.empty(16, MEETING), 0
     for number in range(len(parts)):
         part = part_at(parts, number)
-        kept, tangled, tangles = meet(part, position, shortest, pieces, is_tangled, tangled, tangles)
+        kept, tangled, tangles = meet(part, position, shortest, pieces, seen, tangled, tangles)
         met, count = meetings(part, shortest, pieces, kept, met, count)
     if tangles:
         tangled = tangled[:tangles]
+        forget(seen, tangled)
         joined = as_part(joined_of(parts, position, tangled, *_reach(pieces)), tangled)
-        kept, tangled, tangles = meet(joined, position, shortest, pieces, is_tangled, tangled, tangles)
+        kept, tangled, tangles = meet(joined, position, shortest, pieces, seen, tangled, tangles)
         met, count = meetings(joined, shortest, pieces, kept, met, count)
+    return met[:count]
+
+
+@compiled
+def each(
+    parts: Parts, people: People, seen: Array, position: int, shortest: int, windows: Array
+) -> tuple[Array, Array, Sums]:
+    """Level 1 of every window by itself, by window, exposed_at and person: windows, contacts, and their sums.
+
+    ``seen`` is blank before and after.
+    """
+    pieces = clipped(parts, position, shortest, windows)
+    met = met_by(parts, position, shortest, pieces, seen)
+    count = len(met)
     whose = np.empty(count, np.uint64)
     for number in range(count):
         whose[number] = np.uint64(pieces[met[number].piece].window) << VENUE | np.uint64(met[number].contact)
-    whose, summed = add_up(whose, order_of(whose), met[:count])
+    whose, summed = add_up(whose, order_of(whose), met)
     window, person, keys = np.empty_like(whose), np.empty(len(whose), np.uint32), np.empty_like(whose)
     for number in range(len(whose)):
         window[number], person[number] = whose[number] >> VENUE, whose[number] & START

@@ -315,10 +315,10 @@ def meetings(part: Readable, shortest: int, pieces: Array, kept: Array, found: A
 
 @compiled
 def meet(
-    part: Readable, position: int, shortest: int, pieces: Array, tangled: Array, people: Array, count: int
+    part: Readable, position: int, shortest: int, pieces: Array, seen: Array, people: Array, count: int
 ) -> tuple[Array, Array, int]:
     """All that meet the pieces long enough, as KEPT, but for their own people; and ``people`` with ``count`` of them,
-    and those who may in entangled rows, for each of whom ``tangled`` becomes true."""
+    and those who may in entangled rows, each of whom becomes TANGLED."""
     keys, ends, persons, flags = part.key, part.end, part.person, part.flags
     known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
     first, longest, reach, low, next_venue = part.first_of_venue, part.reach_of_venue, part.reach, 0, 0
@@ -345,8 +345,8 @@ def meet(
             if not flag & IS_ENTANGLED:
                 kept[keeps].piece, kept[keeps].row = number, row
                 keeps += 1
-            elif not tangled[persons[row]]:
-                tangled[persons[row]] = True
+            elif not seen[persons[row]].state & TANGLED:
+                seen[persons[row]].state |= TANGLED
                 people[count] = persons[row]
                 count += 1
     return kept[:keeps], people, count

@@ -29,7 +29,7 @@ class Present(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """By start, person a, person b, end, and the last visits of both."""
+    """By start, person a, person b, end, and the last visits of both; uint32, but ``certain``."""
 
     person_a: Array
     person_b: Array
@@ -42,8 +42,9 @@ class Pairs(NamedTuple):
 
 _NOBODY: Final = (*(np.empty(0, np.uint32),) * 3, np.empty(0, bool), np.empty(0, np.int64))
 
-Pairing: TypeAlias = Callable[[Present, int, int | None, int], Pairs]
-"""The pairs of at least so many seconds, of one rank or all; some of them where there are more than so many."""
+Pairing: TypeAlias = Callable[[Stays, Ids, Array, int, int, int | None, int, int], Pairs]
+"""The pairs at venues (uint32, sorted), from when until when, with one person or all, of at least so many seconds; some
+of them where there are more than so many."""
 
 
 def overlaps(
@@ -54,16 +55,23 @@ def overlaps(
 
     Raises Refused for more than a million: a list is whole or it is none.
     """
-    windows = np.array([[start, end]]) if person is None else _own(stays, person, at, start, end)
-    present, only = _ranked(people, _present(stays, at, windows, start, end), person)
-    found = pairing(present, max(min_seconds, 1), only, MOST_OVERLAPS)
+    found = pairing(stays, people, at, start, end, person, max(min_seconds, 1), MOST_OVERLAPS)
     if len(found.start) > MOST_OVERLAPS:
         raise Refused(f"more than {MOST_OVERLAPS:,} overlaps: ask for a shorter window, a longer minimum or one person")
     return OverlapColumns(stays.position, people, venues, stays, *found)
 
 
-def by_passes(present: Present, shortest: int, only: int | None, most: int) -> Pairs:
+def by_passes(
+    stays: Stays, people: Ids, at: Array, start: int, end: int, person: int | None, shortest: int, most: int
+) -> Pairs:
     """In passes over whole columns."""
+    windows = np.array([[start, end]]) if person is None else _own(stays, person, at, start, end)
+    present, only = _ranked(people, _present(stays, at, windows, start, end), person)
+    return _pairs(present, only, shortest, most)
+
+
+def _pairs(present: Present, only: int | None, shortest: int, most: int) -> Pairs:
+    """Of one rank or all."""
     rank, person, since, until, observed, stay, visit = present
     found: list[tuple[Array, Array]] = [(np.empty(0, np.int64),) * 2]
     count = 0
@@ -81,7 +89,8 @@ def by_passes(present: Present, shortest: int, only: int | None, most: int) -> P
     start, end = np.maximum(since[a], since[b]), np.minimum(until[a], until[b])
     order = np.lexsort((visit[b], visit[a], end, rank[b], rank[a], start))
     a, b = a[order], b[order]
-    return Pairs(person[a], person[b], start[order], end[order], observed[a] & observed[b], stay[a], stay[b])
+    stay_a, stay_b = (stay[one].astype(np.uint32) for one in (a, b))
+    return Pairs(person[a], person[b], start[order], end[order], observed[a] & observed[b], stay_a, stay_b)
 
 
 def _own(stays: Stays, person: int, at: Array, start: int, end: int) -> Array:

@@ -9,13 +9,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from infrastructure.graph import levels, loops
+from infrastructure.graph import levels, loops, pairing
 from infrastructure.graph.arrays import FOREVER, Array, distinct
 from infrastructure.graph.compiling import PARTS_WIDTH
 from infrastructure.graph.confinements import Confinements, KnownConfinements
 from infrastructure.graph.ids import Ids, halves
-from infrastructure.graph.overlaps import Present
-from infrastructure.graph.pairing import by_loops
+from infrastructure.graph.overlaps import Pairs
 from infrastructure.graph.part import ENTANGLED, MIXED, OBSERVED, Part, Rows, keys
 from infrastructure.graph.stays import Stays
 from infrastructure.graph.trace import Contacts, Encounters, Tracer, Windows
@@ -65,6 +64,31 @@ def _handed_over(part: Part) -> Array:
     return found[0]
 
 
+def _all_handed_over(stays: Stays) -> Array:
+    """As Parts."""
+    parts = np.concatenate([_NO_PARTS, *map(_handed_over, stays.parts)])
+    parts[:, -2] = stays.base
+    return parts
+
+
+def _halves(people: Ids) -> levels.People:
+    return levels.People(_alike(people.high), _alike(people.low))
+
+
+def by_loops(
+    stays: Stays, people: Ids, at: Array, start: int, end: int, person: int | None, shortest: int, most: int
+) -> Pairs:
+    """As overlaps.by_passes()."""
+    parts, halved = _all_handed_over(stays), _halves(people)
+    with scratch(len(people)) as seen:
+        asked = parts, halved, seen, stays.position, shortest, at, start, end
+        if person is not None:
+            return pairing.of_one(*asked, person)
+        there = pairing.all_there(*asked)
+    room = np.empty(pairing.ROOM * min(there.pairs, most + 1), np.uint8)
+    return pairing.of_all(parts, halved, there, shortest, room)
+
+
 class CompiledTracer(Tracer):
     """The same levels as Tracer, in one call."""
 
@@ -72,9 +96,8 @@ class CompiledTracer(Tracer):
         self, stays: Stays, confinements: KnownConfinements, people: Ids, min_seconds: int, until: int | None
     ) -> None:
         super().__init__(stays, confinements, people, min_seconds, until)
-        self._parts = np.concatenate([_NO_PARTS, *map(_handed_over, stays.parts)])
-        self._parts[:, -2] = stays.base
-        self._people = levels.People(_alike(people.high), _alike(people.low))
+        self._parts = _all_handed_over(stays)
+        self._people = _halves(people)
 
     def contacts(self, first: Windows, count: int, *, evidence: bool = False) -> tuple[Contacts, Sequence[Encounters]]:
         until = int(FOREVER) if self.until is None else min(max(self.until, 0), int(FOREVER))
@@ -93,7 +116,10 @@ class CompiledTracer(Tracer):
         windows = np.zeros(len(first.person), loops.WINDOW)
         windows["person"], windows["start"], windows["end"] = first
         windows["certain_start"], windows["certain_end"] = first.start, first.end
-        window, person, sums = levels.each(self._parts, self._people, self.stays.position, self.shortest, windows)
+        with scratch(len(self.people)) as seen:
+            window, person, sums = levels.each(
+                self._parts, self._people, seen, self.stays.position, self.shortest, windows
+            )
         found = Contacts(
             person, np.ones(len(person), np.int64), sums.exposed_at, sums.encounters, sums.seconds,
             sums.certain_from < FOREVER, np.arange(len(person) + 1), first.person[window],
@@ -122,5 +148,5 @@ def try_out() -> None:
     tracer = CompiledTracer(stays, confinements, people, 3, None)
     tracer.contacts(first, 2)
     tracer.each(first)
-    there = np.arange(3, dtype=np.uint32)
-    by_loops(Present(there, there, there, there + np.uint32(5), there > 0, there.astype(np.int64), there), 1, None, 100)
+    for one in (None, 0):
+        by_loops(stays, people, np.zeros(1, np.uint32), 0, 100, one, 1, 100)
