@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from domain.contacts import Question, Trace
+from domain.errors import Refused
 from infrastructure.graph import VisitGraph, kernel, warm_up
-from tests.outbreak import Outbreak, asked, by_name, by_uuid
+from tests.outbreak import Outbreak, asked, at, by_name, by_uuid, uuid
 
 ROOT = Path(__file__).parents[3]
 
@@ -63,6 +64,32 @@ def test_a_crowd_is_traced_alike_on_both_paths() -> None:
     assert any(not contact.certain for contact in found.contacts)
 
 
+@pytest.mark.parametrize("min_seconds", [0, 3600, 7200])
+def test_overlaps_of_a_crowd_are_told_alike_on_both_paths(min_seconds: int) -> None:
+    """Some are there several times at once, with other ends."""
+    outbreak = crowd(80)
+    for number in range(0, 80, 3):
+        outbreak.visit(f"p{number:03} cafe 8-{12 + number % 5}")
+        outbreak.visit(f"p{number:03} cafe 7-{16 - number % 4}")
+    compiled, passes = both(outbreak)
+    for window in ((at("0"), at("48")), (at("9"), at("20"))):
+        for person in (None, *(uuid(f"p{number:03}") for number in range(80))):
+            asking = uuid("cafe"), *window, person, min_seconds
+            for as_of in (outbreak.position, outbreak.position // 2):
+                assert list(compiled.overlaps(*asking, as_of)) == list(passes.overlaps(*asking, as_of))
+
+
+def test_a_list_of_overlaps_is_whole_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often somebody is there at once, who is no pair."""
+    compiled, _ = both(crowd(80))
+    whole = len(compiled.overlaps(uuid("cafe"), at("0"), at("48")))
+    monkeypatch.setattr("infrastructure.graph.overlaps.MOST_OVERLAPS", whole)
+    assert len(compiled.overlaps(uuid("cafe"), at("0"), at("48"))) == whole
+    monkeypatch.setattr("infrastructure.graph.overlaps.MOST_OVERLAPS", whole - 1)
+    with pytest.raises(Refused, match="overlaps: ask for a shorter window"):
+        compiled.overlaps(uuid("cafe"), at("0"), at("48"))
+
+
 def test_buffers_grow() -> None:
     """More people, pairs, windows and encounters than the loops have room for at first."""
     visits = [f"p{number:04} cafe {9 + number % 3}-{12 + number % 5}" for number in range(300)]
@@ -100,6 +127,7 @@ def test_scratch_arrays_leave_nothing_behind() -> None:
     for question in questions(40):
         for evidence in (False, True):
             compiled.trace(by_uuid(question), evidence=evidence)
+            compiled.overlaps(uuid("cafe"), at("0"), at("48"), uuid(question.person) if evidence else None)
             assert scanning._free
             for seen in scanning._free:
                 blank = np.empty(len(seen), seen.dtype)
@@ -127,7 +155,7 @@ def test_a_scratch_array_of_a_question_that_failed_is_not_used_again(monkeypatch
 
 
 def test_a_loaded_graph_needs_no_further_compilation(tmp_path: Path) -> None:
-    from infrastructure.graph import levels, loops
+    from infrastructure.graph import levels, loops, pairing
 
     outbreak = crowd(30)
     outbreak.graph().save(tmp_path)
@@ -136,9 +164,12 @@ def test_a_loaded_graph_needs_no_further_compilation(tmp_path: Path) -> None:
     for question in questions(30):
         expected = outbreak.known.trace(question)
         assert by_name(answered(loaded, question)) == expected
+        for person in (None, uuid(question.person)):
+            loaded.overlaps(uuid("cafe"), at("0"), at("48"), person, parts=True)
     graph = outbreak.graph()
     list(VisitGraph("", graph.snapshot, compiled=True).trace_many([by_uuid(asked("p000", levels=1))]))
-    assert [len(loop.signatures) for loop in (levels.trace, levels.each, loops.forget)] == [1] * 3
+    asked_for = (levels.trace, levels.each, loops.forget, pairing.of_one, pairing.all_there, pairing.of_all)
+    assert [len(loop.signatures) for loop in asked_for] == [1] * len(asked_for)
 
 
 def test_without_numba_the_passes_answer(monkeypatch: pytest.MonkeyPatch) -> None:
