@@ -20,10 +20,11 @@ from fastapi.testclient import TestClient
 
 from api.app import Truyvet
 from api.http import create_app
-from api.http.serve import LoopbackOnly, serve
+from api.http.serve import LoopbackOnly, following, serve
 from application.access_keys import read_key_text
-from domain.errors import Malformed, Refused, Unavailable
+from domain.errors import Malformed, Refused, TimedOut, Unavailable
 from infrastructure.admin_key import FILE_NAME
+from infrastructure.registers import Registers
 from infrastructure.settings import Settings
 from tests.api.http.asking import FIRST, bearer
 
@@ -228,6 +229,22 @@ def _eventually(holds: Callable[[], bool], seconds: float) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.05)
+
+
+def test_registers_that_are_far_behind_keep_nobody_waiting(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a large import they read for minutes what the graph knows already."""
+    waited = []
+
+    def far_behind(_: Registers, seconds: float = 60.0) -> int:
+        waited.append(seconds)
+        raise TimedOut("the registers are at position 1")
+
+    monkeypatch.setattr(Registers, "catch_up", far_behind)
+    with following(Settings(data_dir=tmp_path / "data", database_url=database_url)) as truyvet:
+        assert truyvet.graph.catch_up() == truyvet.log.head()
+    assert max(waited) <= 5
 
 
 def test_other_hosts_are_refused_in_one_line(tmp_path: Path) -> None:
