@@ -2,19 +2,23 @@
 
 How an append goes, in one transaction: the keys first (unique, in order, so that two writers of the same key meet there
 and not behind the ordering lock), then the ordering lock (the row of ``log_head``, which gives positions and
-recorded_at), then the events by binary COPY, then the commit, which releases the lock.
+recorded_at), then the events by binary COPY, then the commit, which releases the lock. What can be done before the lock
+is done before it.
 """
 
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import numpy as np
 from eventsourcing.persistence import InterfaceError, OperationalError, StoredEvent, Tracking
 from eventsourcing.postgres import PostgresProcessRecorder
 from eventsourcing.utils import retry
+from numpy.typing import NDArray
 from psycopg import Cursor
 from psycopg.rows import DictRow
 
@@ -28,8 +32,9 @@ _COLUMNS = (
 )
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _COPY_TRAILER = struct.pack(">h", -1)
-_COPY_CHUNK = 2_000  # rows joined into one message
-_POSITION_AND_TIME = struct.Struct(">hiqiq").pack
+_UNPLACED = struct.pack(">hiqiq", 12, 8, 0, 8, 0)
+"""How a row begins before its position and time are known, and where they go."""
+_POSITION, _TIME = 6, 18
 _KEY = struct.Struct(">hi16si16s").pack
 _NULL = struct.pack(">i", -1)
 _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -115,12 +120,13 @@ class EventRecorder(PostgresProcessRecorder):
             _insert_secrets(cursor, secrets)
             if not rows:
                 return None
+            self._notify_channel(cursor)
+            content = _Content(rows)
             if turn is not None:
                 turn()
             appended = self._take_positions(cursor, len(rows))
             _insert_answers(cursor, answers, appended)
-            self._copy(cursor, rows, appended)
-            self._notify_channel(cursor)
+            self._copy(cursor, content.at(appended))
         return appended
 
     def _take_positions(self, cursor: Cursor[DictRow], count: int) -> Appended:
@@ -134,20 +140,30 @@ class EventRecorder(PostgresProcessRecorder):
         assert head is not None  # noqa: S101 # migrations insert the row
         return Appended(head["position"] - count + 1, head["position"], head["recorded_at"])
 
-    def _copy(self, cursor: Cursor[DictRow], rows: Sequence[bytes], appended: Appended) -> None:
-        microseconds = (appended.recorded_at - _POSTGRES_EPOCH) // timedelta(microseconds=1)
+    def _copy(self, cursor: Cursor[DictRow], content: bytearray) -> None:
         # the name of the table is ours, never input
         statement = f"COPY {self.events_table_name} ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
         with cursor.copy(statement.encode()) as copy:
-            copy.write(_COPY_HEADER)
-            for start in range(0, len(rows), _COPY_CHUNK):
-                chunk = rows[start : start + _COPY_CHUNK]
-                positions = range(appended.first + start, appended.first + start + len(chunk))
-                copy.write(b"".join([
-                    _POSITION_AND_TIME(12, 8, position, 8, microseconds) + row
-                    for position, row in zip(positions, chunk, strict=True)
-                ]))  # fmt: skip
-            copy.write(_COPY_TRAILER)
+            copy.write(content)
+
+
+class _Content:
+    """What a COPY sends for the rows: all but their positions and time."""
+
+    def __init__(self, rows: Sequence[bytes]) -> None:
+        self._content = bytearray().join((_COPY_HEADER, _UNPLACED, _UNPLACED.join(rows), _COPY_TRAILER))
+        lengths = (len(_UNPLACED) + len(row) for row in rows)
+        self._starts = np.fromiter(accumulate(lengths, initial=len(_COPY_HEADER)), np.int64, len(rows))
+
+    def at(self, appended: Appended) -> bytearray:
+        microseconds = (appended.recorded_at - _POSTGRES_EPOCH) // timedelta(microseconds=1)
+        self._write(_POSITION, np.arange(appended.first, appended.last + 1))
+        self._write(_TIME, np.array([microseconds]))
+        return self._content
+
+    def _write(self, place: int, numbers: NDArray[np.int64]) -> None:
+        characters = numbers.astype(">i8").view(np.uint8).reshape(-1, 8)
+        np.frombuffer(self._content, np.uint8)[self._starts[:, None] + np.arange(place, place + 8)] = characters
 
 
 def _insert_keys(cursor: Cursor[DictRow], keys: Iterable[tuple[bytes, bytes]]) -> None:

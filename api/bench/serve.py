@@ -37,6 +37,7 @@ CLIENTS: Final = 32
 CASES: Final = 100
 CHECK_INS: Final = 1_000
 """A second."""
+PEOPLE: Final = 50_000
 SECONDS: Final = 30
 OVERLOAD_SECONDS: Final = 60
 SEED: Final = 32
@@ -46,6 +47,7 @@ _ISOLATED_AFTER: Final = (43_200, 86_400, 172_800, 259_200)
 """Seconds from the visit that leads to a case."""
 _WARM_UP: Final = 400
 _LOOK_SECONDS: Final = 0.25
+_ANSWERED: Final = (200, 201)
 _SENT_AWAY: Final = (429, 503)
 _LONGEST_CATCH_UP_SECONDS: Final = 3_600.0
 
@@ -59,19 +61,25 @@ class Load:
         self.questions = [get(f"/v1/cases/{case}/contacts", self.headers) for case in self.cases]
         self.venues = [str(truyvet.venues.register(f"Venue {n}", "shop").id) for n in range(_VENUES)]
         self.statuses: dict[str, int] = {}
+        self._arrivals = arrivals(self.venues)
         self._run = secrets.token_hex(4)
-        self._rng = random.Random(SEED)  # noqa: S311 # a load, no secret
 
     async def check_in(self, port: int, per_second: float, seconds: float) -> list[Reply]:
         ids = [f"bench:{self._run}:{len(self.statuses) + n}" for n in range(int(per_second * seconds))]
-        replies = await at_rate(port, map(self._check_in, ids), per_second, seconds)
+        requests = (self._check_in(visit_id, arrival) for visit_id, arrival in zip(ids, self._arrivals, strict=False))
+        replies = await at_rate(port, requests, per_second, seconds)
         self.statuses |= {ids[reply.number]: reply.status for reply in replies}
         return replies
 
-    def _check_in(self, visit_id: str) -> bytes:
-        person, venue = f"ref:live:{self._rng.randrange(50_000)}", self._rng.choice(self.venues)
-        body = {"venue": venue, "person": person, "visit_id": visit_id}
-        return post("/v1/check-ins", self.headers, json.dumps(body).encode())
+    def _check_in(self, visit_id: str, arrival: dict[str, str]) -> bytes:
+        return post("/v1/check-ins", self.headers, json.dumps(arrival | {"visit_id": visit_id}).encode())
+
+
+def arrivals(venues: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Who is where; people come in turn, since nobody checks in twice at a venue within a second."""
+    rng = random.Random(SEED)  # noqa: S311 # a load, no secret
+    for number in cycle(range(PEOPLE)):
+        yield {"venue": rng.choice(venues), "person": f"ref:live:{number}"}
 
 
 def measure(count: int, against: Sequence[str], data_dir: Path | None = None) -> Measurement:
@@ -141,7 +149,7 @@ async def _health(port: int, seconds: float) -> float:
 
 def _told(replies: Sequence[Reply], seconds: float) -> dict[str, Any]:
     """Of what was answered, and of what was sent away and told when to come again; anything else is an error."""
-    answered = [reply.seconds for reply in replies if reply.status in (200, 201)]
+    answered = [reply.seconds for reply in replies if reply.status in _ANSWERED]
     away = [reply for reply in replies if reply.status in _SENT_AWAY and b"\r\nretry-after: " in reply.head]
     return {
         "asked_per_second": round(len(replies) / seconds, 1),
@@ -150,6 +158,7 @@ def _told(replies: Sequence[Reply], seconds: float) -> dict[str, Any]:
         "sent_away": round(len(away) / max(len(replies), 1), 4),
         "sent_away_after": _percentiles([reply.seconds for reply in away]),
         "errors": len(replies) - len(answered) - len(away),
+        "other_statuses": sorted({reply.status for reply in replies}.difference(_ANSWERED, _SENT_AWAY)),
         "late_p99_ms": _percentiles([reply.late for reply in replies])["p99_ms"],
     }
 

@@ -71,7 +71,10 @@ class Row(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The same of many lines, column by column; NONE and empty text stand for what a line does not say."""
+    """The same of many lines, column by column; NONE and empty text stand for what a line does not say.
+
+    Once they are found, people and venues stand here by their ids.
+    """
 
     numbers: Sequence[int]
     raw: Sequence[bytes]

@@ -28,13 +28,15 @@ class Decision:
         self.holders: dict[bytes, bytes] = {}
         self.known: dict[bytes, Visit] = {}
 
-    def decide(self, rows: Rows, people: Sequence[str], venues: Sequence[str], *, look_up: bool) -> None:
-        """``people`` and ``venues`` are the ids of each row's; without ``look_up`` every visit is taken to be new."""
-        triples = keys_of_triples(people, venues, rows.check_in.tolist())
+    def decide(self, rows: Rows, *, look_up: bool) -> None:
+        """The rows name people and venues by id; without ``look_up`` every visit is taken to be new."""
+        triples = keys_of_triples(rows.person, rows.venue, rows.check_in.tolist())
         fresh_ids = _random_ids(len(triples))
         visit_ids = [given or fresh for given, fresh in zip(rows.visit_id, fresh_ids, strict=True)]
         streams = visit_streams(visit_ids)
-        visits = CheckIns(streams, visit_ids, people, venues, rows.check_in, rows.check_out, rows.source)
+        visits = CheckIns(
+            streams, visit_ids, rows.person, rows.venue, rows.check_in, rows.check_out, rows.source
+        )  # fmt: skip
         if look_up:
             self._look_up(rows, triples, streams)
         if self._is_all_new(streams, triples):

@@ -1,6 +1,6 @@
 """The ids of names, as far as they are at hand."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 _MOST: Final = 400_000
@@ -15,12 +15,15 @@ class Names:
         self.recent: dict[str, str] = {}
         self.earlier: dict[str, str] = {}
 
-    def known(self, names: Set[str]) -> dict[str, str]:
-        """Those of the names that are known."""
-        found = {name: known for name in names if (known := self.recent.get(name)) is not None}
-        again = {name: self.earlier[name] for name in names - found.keys() if name in self.earlier}
-        self.learn(again)
-        return found | again
+    def known(self, names: Sequence[str]) -> list[str | None]:
+        """The id of each name, None for one that is not known."""
+        ids = list(map(self.recent.get, names))
+        if None in ids and self.earlier:
+            unknown = {name for name, known in zip(names, ids, strict=True) if known is None}
+            again = {name: self.earlier[name] for name in unknown if name in self.earlier}
+            self.learn(again)
+            return [known or again.get(name) for name, known in zip(names, ids, strict=True)]
+        return ids
 
     def learn(self, ids: Mapping[str, str]) -> None:
         if len(self.recent) >= self.most:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from uuid import uuid4
 
 import numpy as np
@@ -162,11 +162,9 @@ class VisitImport(RecordedImport):
         now = self.tools.now()
         rows = read_table(table, now, batch)
         rows, venues = self._resolve(rows, rows.venue, batch, self.venues, self._find_venues)
-        rows, people = self._resolve(rows, rows.person, batch, self.people, self._find_people)
+        rows, people = self._resolve(rows._replace(venue=venues), rows.person, batch, self.people, self._find_people)
         decision = Decision(self.log, self.encoder, batch, now)
-        decision.decide(
-            rows, list(map(people.__getitem__, rows.person)), list(map(venues.__getitem__, rows.venue)), look_up=look_up
-        )
+        decision.decide(rows._replace(person=people), look_up=look_up)
         return batch
 
     def _resolve(
@@ -176,19 +174,18 @@ class VisitImport(RecordedImport):
         batch: Batch,
         known: Names,
         find: Callable[[set[str], Batch], Found],
-    ) -> tuple[Rows, dict[str, str]]:
+    ) -> tuple[Rows, list[str]]:
         """The rows that name something, and its ids; the others are rejected."""
-        wanted = set(names)
-        ids = known.known(wanted)
-        missing = wanted - ids.keys()
-        if not missing:
-            return rows, ids
-        found, problems = find(missing, batch)
+        ids = known.known(names)
+        if None not in ids:
+            return rows, cast("list[str]", ids)
+        found, problems = find({name for name, its in zip(names, ids, strict=True) if its is None}, batch)
+        ids = [its or found.get(name) for name, its in zip(names, ids, strict=True)]
         for index, name in enumerate(names) if problems else ():
             if name in problems:
                 batch.reject(rows.line(index), problems[name])
-        named = np.fromiter((name not in problems for name in names), np.bool_, len(names))
-        return rows.only(named), ids | found
+        named = np.fromiter((its is not None for its in ids), np.bool_, len(ids))
+        return rows.only(named), [its for its in ids if its is not None]
 
     def _find_venues(self, names: set[str], batch: Batch) -> Found:
         refused = problems(names, parse_code)

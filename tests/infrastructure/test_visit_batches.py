@@ -101,15 +101,15 @@ class TestNames:
         names = Names(most=2)
         for name in ("ann", "bob", "cam", "dan", "eve"):
             names.learn({name: name.upper()})
-            assert names.known({"ann"}) == {"ann": "ANN"}
-        assert names.known({"ann", "bob", "eve"}) == {"ann": "ANN", "eve": "EVE"}
+            assert names.known(["ann"]) == ["ANN"]
+        assert names.known(["ann", "bob", "eve", "ann"]) == ["ANN", None, "EVE", "ANN"]
 
     def test_what_was_never_recorded_is_forgotten_at_once(self) -> None:
         names = Names(most=1)
         names.learn({"ann": "1"})
         names.learn({"bob": "2"})
         names.forget(["ann", "bob", "cam"])
-        assert names.known({"ann", "bob"}) == {}
+        assert names.known(["ann", "bob"]) == [None, None]
 
 
 people = st.sampled_from(["ref:ann", "ref:bob", "0912345678", "phone:+84912345678", "id:ann", "nobody", '"ref:ann"'])
