@@ -40,18 +40,23 @@ class Joined(NamedTuple):
 
 
 @compiled
-def entangled(part: Readable, position: int, people: Array, found: Array, count: int) -> tuple[Array, int]:
-    """``found`` with ``count`` ENTANGLED_ROWs, and those of these people that are known at ``position``."""
+def entangled(
+    part: Readable, position: int, people: Array, earliest: int, found: Array, count: int
+) -> tuple[Array, int]:  # fmt: skip
+    """``found`` with ``count`` ENTANGLED_ROWs, and those of these people that are known at ``position`` and do not
+    start before ``earliest``."""
     flags, by_person, keys, ends, visits = part.flags, part.by_person, part.key, part.end, part.visit
     known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
     for whose in range(len(people)):
         low, high = of_person(part.people, part.first_of_person, people[whose])
         found = roomy(found, count, high - low)
-        for place in range(low, high):
+        for place in range(high - 1, low - 1, -1):
             row = by_person[place]
             flag = flags[row]
             if not flag & (IS_ENTANGLED | IS_BESIDE):
                 continue
+            if np.int64(keys[row] & START) < earliest:
+                break
             if flag & IS_SUPERSEDED and known_until[row] <= position:
                 continue
             if not recent and known_from[row] > position:
@@ -65,10 +70,17 @@ def entangled(part: Readable, position: int, people: Array, found: Array, count:
 
 @compiled
 def joined_of(parts: Parts, position: int, people: Array, since: int, until: int) -> Joined:
-    """The stays of the entangled rows of these people that overlap ``[since, until)``."""
+    """The stays of the entangled rows of these people that overlap ``[since, until)``.
+
+    Rows that end before ``since``, whatever part they are in, are left out: they end no stay that goes on, and a stay
+    may then seem to start later, but not after ``since``.
+    """
     rows, count = np.empty(2 * len(people) + 16, ENTANGLED_ROW), 0
+    earliest = since
     for number in range(len(parts)):
-        rows, count = entangled(part_at(parts, number), position, people, rows, count)
+        earliest = min(earliest, since - part_at(parts, number).reach)
+    for number in range(len(parts)):
+        rows, count = entangled(part_at(parts, number), position, people, earliest, rows, count)
     rows = rows[:count]
     keys = np.empty(count, np.uint64)
     for row in range(count):
