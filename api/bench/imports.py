@@ -26,7 +26,8 @@ from infrastructure.settings import Settings
 ALTERNATIVES = ("postgres",)
 SMALL = 100_000
 """Visits, whose rate is compared to that of more."""
-TIMES: Final = 5
+SMALL_ONES: Final = 5
+"""So many of them, since one takes hardly more than a second."""
 _TABLE = "CREATE TABLE plain (person text, venue text, check_in timestamptz, check_out timestamptz)"
 _INDEXES = ("CREATE INDEX ON plain (venue, check_in)", "CREATE INDEX ON plain (person, check_in)")
 
@@ -52,10 +53,10 @@ class Watched:
 
 
 def measure(count: int, against: Sequence[str]) -> Measurement:
-    """A hundred thousand visits first, a few times, as that takes a moment: rates shall not fall with size."""
+    """A hundred thousand visits first, some times over: rates shall not fall with size."""
     if not set(against) <= set(ALTERNATIVES):
         raise Refused(f"import is measured against {', '.join(ALTERNATIVES)}")
-    small = [_measured(SMALL, ()) for _ in range(TIMES)] if count > SMALL else []
+    small = [_measured(SMALL, ()) for _ in range(SMALL_ONES)] if count > SMALL else []
     whole = _measured(count, against)
     if not small:
         return whole
@@ -66,7 +67,7 @@ def measure(count: int, against: Sequence[str]) -> Measurement:
 
 
 def _per_second(measurement: Measurement) -> float:
-    assert isinstance(measurement.ours, Rate)  # noqa: S101 # as below
+    assert isinstance(measurement.ours, Rate)  # noqa: S101 # what an import is measured in; for the type checker
     return measurement.ours.per_second
 
 

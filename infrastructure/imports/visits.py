@@ -180,12 +180,13 @@ class VisitImport(RecordedImport):
         if None not in ids:
             return rows, cast("list[str]", ids)
         found, problems = find({name for name, its in zip(names, ids, strict=True) if its is None}, batch)
-        ids = [its or found.get(name) for name, its in zip(names, ids, strict=True)]
         for index, name in enumerate(names) if problems else ():
             if name in problems:
                 batch.reject(rows.line(index), problems[name])
-        named = np.fromiter((its is not None for its in ids), np.bool_, len(ids))
-        return rows.only(named), [its for its in ids if its is not None]
+        named = np.fromiter((name not in problems for name in names), np.bool_, len(names))
+        return rows.only(named), [
+            its or found[name] for name, its in zip(names, ids, strict=True) if name not in problems
+        ]  # fmt: skip
 
     def _find_venues(self, names: set[str], batch: Batch) -> Found:
         refused = problems(names, parse_code)

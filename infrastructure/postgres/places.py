@@ -157,7 +157,7 @@ def _claimed(place: Path, account: Account) -> bool:
 
 
 def _short_directory(account: Account) -> Path:
-    for base in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 - random names of mode 0700 in it
+    for base in (Path(tempfile.gettempdir()), Path("/tmp")):  # noqa: S108 # random names of mode 0700 in it
         length = len(os.fsencode(base / "truyvet-12345678" / f".s.PGSQL.{PORT}"))
         if length <= _LONGEST_SOCKET and not {",", '"'} & set(str(base)) and account.may_execute(base):
             place = Path(tempfile.mkdtemp(prefix="truyvet-", dir=base))

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at proces
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs to become other OS users")
 
 GRACE = 0.2
-MEMORY = "/dev/shm"  # noqa: S108 - with random names in it
+MEMORY = "/dev/shm"  # noqa: S108 # with random names in it
 ROOT = Path(__file__).parents[2]
 SYSTEM_15 = Path("/usr/lib/postgresql/15/bin")
 CLIENT = """
@@ -86,7 +86,7 @@ def made() -> Iterator[Path]:
 
 @pytest.fixture
 def data_dir(empty: Path, made: Path) -> Path:
-    subprocess.run(["cp", "-a", made, empty], check=True)  # noqa: S607 - wherever cp is
+    subprocess.run(["cp", "-a", made, empty], check=True)  # noqa: S607 # wherever cp is
     return empty
 
 
@@ -428,7 +428,7 @@ def one(conninfo: str, query: str) -> object:
 
 
 def rows(conninfo: str, table: str = "kept") -> object:
-    return one(conninfo, f"SELECT count(*) FROM {table}")  # noqa: S608 - a literal of these tests
+    return one(conninfo, f"SELECT count(*) FROM {table}")  # noqa: S608 # a literal of these tests
 
 
 def rows_of_plpgsql(conninfo: str) -> object:
