@@ -62,6 +62,7 @@ class Readable(NamedTuple):
     known_until: Array
     flags: Array
     by_person: Array
+    entangled: Array  # bits, as in Part
     people: Array
     first_of_person: Array
     first_of_venue: Array
@@ -102,8 +103,8 @@ def _pointer(_: Any, address: Any) -> Any:
 _at: Final[Any] = intrinsic(_pointer)
 
 
-PARTS_WIDTH: Final = 27
-"""Of each part a row of Parts: addresses and lengths of twelve columns, then reach, base and all_known_from."""
+PARTS_WIDTH: Final = 29
+"""Of each part a row of Parts: addresses and lengths of thirteen columns, then reach, base and all_known_from."""
 Parts: TypeAlias = Array
 """int64. Whoever hands them over holds the columns: to hand over array by array takes as long as a small question."""
 
@@ -120,14 +121,15 @@ def part_at(parts: Parts, number: int) -> Readable:
         carray(_at(at[10]), (at[11],), np.uint32),
         carray(_at(at[12]), (at[13],), np.uint8),
         carray(_at(at[14]), (at[15],), np.uint32),
-        carray(_at(at[16]), (at[17],), np.uint32),
+        carray(_at(at[16]), (at[17],), np.uint8),
         carray(_at(at[18]), (at[19],), np.uint32),
         carray(_at(at[20]), (at[21],), np.uint32),
         carray(_at(at[22]), (at[23],), np.uint32),
+        carray(_at(at[24]), (at[25],), np.uint32),
         np.empty(0, np.int64),
-        at[24],
-        at[25],
         at[26],
+        at[27],
+        at[28],
     )
 
 

@@ -12,6 +12,7 @@ from infrastructure.graph.compiling import (
     IS_SUPERSEDED,
     START,
     VENUE,
+    Number,
     Parts,
     Readable,
     Record,
@@ -41,46 +42,49 @@ class Joined(NamedTuple):
 
 @compiled
 def entangled(
-    part: Readable, position: int, people: Array, earliest: int, found: Array, count: int
+    part: Readable, position: int, people: Array, since: Array, reach: Number, found: Array, count: int
 ) -> tuple[Array, int]:  # fmt: skip
-    """``found`` with ``count`` ENTANGLED_ROWs, and those of these people that are known at ``position`` and do not
-    start before ``earliest``."""
-    flags, by_person, keys, ends, visits = part.flags, part.by_person, part.key, part.end, part.visit
+    """``found`` with ``count`` ENTANGLED_ROWs, and those of these people that are known at ``position`` and may end
+    after the person's ``since``, as none lasts longer than ``reach``."""
+    flags, by_person, marked, keys, ends = part.flags, part.by_person, part.entangled, part.key, part.end
     known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
     for whose in range(len(people)):
         low, high = of_person(part.people, part.first_of_person, people[whose])
         found = roomy(found, count, high - low)
+        earliest = since[whose] - reach
         for place in range(high - 1, low - 1, -1):
+            if not marked[place >> 3] >> (place & 7) & 1:
+                continue
             row = by_person[place]
+            if np.int64(keys[row] & START) < earliest:
+                break
             flag = flags[row]
             if not flag & (IS_ENTANGLED | IS_BESIDE):
                 continue
-            if np.int64(keys[row] & START) < earliest:
-                break
             if flag & IS_SUPERSEDED and known_until[row] <= position:
                 continue
             if not recent and known_from[row] > position:
                 continue
             one = found[count]
             one.key, one.row, one.whose, one.end = keys[row], part.base + np.int64(row), whose, ends[row]
-            one.visit, one.flags = visits[row], flag
+            one.visit, one.flags = part.visit[row], flag
             count += 1
     return found, count
 
 
 @compiled
-def joined_of(parts: Parts, position: int, people: Array, since: int, until: int) -> Joined:
-    """The stays of the entangled rows of these people that overlap ``[since, until)``.
+def joined_of(parts: Parts, position: int, people: Array, since: Array, until: int) -> Joined:
+    """The stays of the entangled rows of these people that overlap ``[since, until)``; each has a ``since`` (int64).
 
     Rows that end before ``since``, whatever part they are in, are left out: they end no stay that goes on, and a stay
     may then seem to start later, but not after ``since``.
     """
     rows, count = np.empty(2 * len(people) + 16, ENTANGLED_ROW), 0
-    earliest = since
+    reach = np.int64(0)
     for number in range(len(parts)):
-        earliest = min(earliest, since - part_at(parts, number).reach)
+        reach = max(reach, part_at(parts, number).reach)
     for number in range(len(parts)):
-        rows, count = entangled(part_at(parts, number), position, people, earliest, rows, count)
+        rows, count = entangled(part_at(parts, number), position, people, since, reach, rows, count)
     rows = rows[:count]
     keys = np.empty(count, np.uint64)
     for row in range(count):
@@ -99,10 +103,11 @@ def as_part(stays: Joined, people: Array) -> Readable:
     for row in range(count):
         person[row] = people[stays.whose[order[row]]]
         reach = max(reach, np.int64(end[row]) - np.int64(key[row] & START))
-    none = np.empty(0, np.uint32)
+    none, no_bits = np.empty(0, np.uint32), np.empty(0, np.uint8)
     return Readable(
-        key, end, person, none, none, none, flags, none, none, none, none, none, names, reach, np.int64(0), np.int64(0)
-    )
+        key, end, person, none, none, none, flags, none, no_bits, none, none, none, none, names, reach, np.int64(0),
+        np.int64(0),
+    )  # fmt: skip
 
 
 @compiled
@@ -112,8 +117,8 @@ def _comes_before(one: Record, other: Record) -> Any:
 
 
 @compiled
-def joined(rows: Array, order: Array, since: int, until: int) -> Joined:
-    """The stays of ENTANGLED_ROWs that overlap ``[since, until)``, but of those only BESIDE; as stays.py has it.
+def joined(rows: Array, order: Array, since: Array, until: int) -> Joined:
+    """The stays of ENTANGLED_ROWs in the person's ``[since, until)``, as stays.py has it; none of those only BESIDE.
 
     ``order`` puts the rows in the order of ``whose`` and start.
     """
@@ -163,7 +168,7 @@ def joined(rows: Array, order: Array, since: int, until: int) -> Joined:
     for at in range(count):
         one = rows[order[at]]
         is_stay = into[at] == at and one.flags & IS_ENTANGLED
-        if is_stay and np.int64(end[at]) > since and np.int64(start[at]) < until:
+        if is_stay and np.int64(end[at]) > since[one.whose] and np.int64(start[at]) < until:
             found.whose[made], found.key[made] = one.whose, (one.key >> VENUE) << VENUE | start[at]
             found.end[made], found.observed[made], found.row[made] = end[at], one.flags & IS_OBSERVED, one.row
             made += 1

@@ -39,6 +39,7 @@ from infrastructure.graph.loops import (
     meet,
     meetings,
     scan,
+    since_of,
     stand,
     told,
 )
@@ -135,8 +136,9 @@ def _met(
         met, count = meetings(part, shortest, pieces, found.kept, met, count)
     tangled = tangled[:tangles]
     if tangles:
+        since = since_of(seen, tangled)
         become(seen, tangled, TOUCHED, 0)
-        part = as_part(joined_of(parts, position, tangled, *_reach(pieces)), tangled)
+        part = as_part(joined_of(parts, position, tangled, since, _last(pieces)), tangled)
         found = scan(part, position, shortest, pieces, seen, keep, confined)
         touched, touches = _with(touched, touches, found.touched)
         pairs, paired = _with(pairs, paired, found.pairs)
@@ -145,15 +147,12 @@ def _met(
 
 
 @compiled
-def _reach(pieces: Array) -> tuple[Number, Number]:
-    """From the first to the last instant of PIECEs."""
-    since: Number = NEVER
+def _last(pieces: Array) -> Number:
+    """The last instant of PIECEs."""
     until: Number = 0
     for number in range(len(pieces)):
-        piece = pieces[number]
-        since = min(since, np.int64(piece.start), np.int64(piece.certain_start))
-        until = max(until, np.int64(piece.end), np.int64(piece.certain_end))
-    return since, until
+        until = max(until, np.int64(pieces[number].end), np.int64(pieces[number].certain_end))
+    return until
 
 
 @compiled
@@ -341,8 +340,9 @@ def met_by(parts: Parts, position: int, shortest: int, pieces: Array, seen: Arra
         met, count = meetings(part, shortest, pieces, kept, met, count)
     if tangles:
         tangled = tangled[:tangles]
+        since = since_of(seen, tangled)
         forget(seen, tangled)
-        joined = as_part(joined_of(parts, position, tangled, *_reach(pieces)), tangled)
+        joined = as_part(joined_of(parts, position, tangled, since, _last(pieces)), tangled)
         kept, tangled, tangles = meet(joined, position, shortest, pieces, seen, tangled, tangles)
         met, count = meetings(joined, shortest, pieces, kept, met, count)
     return met[:count]

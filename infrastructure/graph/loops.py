@@ -75,7 +75,9 @@ REACHED: Final = 1
 """Has a level already; its encounters count no more."""
 TOUCHED: Final = 2
 TANGLED: Final = 4
-"""Met in a row that is not a stay by itself."""
+"""Met in a row that is not a stay by itself; SINCE are the other bits of the state then."""
+SINCE: Final = 2**32 - 8
+"""The instant from which on a person's entangled rows matter: that of the earliest piece that met one, rounded down."""
 KEEP_NONE, KEEP_CONFINED, KEEP_ALL = range(3)
 """Which encounters a scan keeps one by one: those of people who were ever in quarantine, or all."""
 
@@ -187,10 +189,11 @@ def clipped(parts: Parts, position: int, shortest: int, windows: Array) -> Array
         pieces, made = clip(part_at(parts, number), position, shortest, windows, tangled, pieces, made)
     numbers = np.flatnonzero(tangled)
     if len(numbers):
-        people = np.empty(len(numbers), np.uint32)
+        people, since = np.empty(len(numbers), np.uint32), np.empty(len(numbers), np.int64)
         for place in range(len(numbers)):
-            people[place] = windows[numbers[place]].person
-        stays = joined_of(parts, position, people, 0, NEVER)
+            window = windows[numbers[place]]
+            people[place], since[place] = window.person, min(window.start, window.certain_start)
+        stays = joined_of(parts, position, people, since, NEVER)
         pieces, made = _clip_joined(stays, numbers, shortest, windows, pieces, made)
     places = np.empty(made, np.uint64)
     for number in range(made):
@@ -209,6 +212,15 @@ def _venue_at(keys: Array, longest: Array, place: Number) -> Number:
     if len(longest):
         return 0
     return np.int64(keys[place] >> VENUE) if place < len(keys) else NEVER
+
+
+@inlined
+def _tangle(one: Record, begin: Number) -> None:
+    """A piece that begins there met an entangled row of a person."""
+    state, since = np.int64(one.state), np.int64(begin) & SINCE
+    if state & TANGLED:
+        since = min(since, state & SINCE)
+    one.state = since | (state & (REACHED | TOUCHED)) | TANGLED
 
 
 @compiled
@@ -264,9 +276,9 @@ def scan(
             if state & REACHED:
                 continue
             if flag & IS_ENTANGLED:
-                one.state = state | TANGLED
                 tangled[entangled] = contact
                 entangled += state & TANGLED == 0
+                _tangle(one, begin)
                 continue
             met_from, met_until = max(start, own_start), min(end, own_end)
             surely_from, surely_until = max(start, certain_start), min(end, certain_end)
@@ -345,11 +357,21 @@ def meet(
             if not flag & IS_ENTANGLED:
                 kept[keeps].piece, kept[keeps].row = number, row
                 keeps += 1
-            elif not seen[persons[row]].state & TANGLED:
-                seen[persons[row]].state |= TANGLED
+            else:
+                one = seen[persons[row]]
                 people[count] = persons[row]
-                count += 1
+                count += one.state & TANGLED == 0
+                _tangle(one, begin)
     return kept[:keeps], people, count
+
+
+@compiled
+def since_of(seen: Array, people: Array) -> Array:
+    """From when on the entangled rows of these matter; int64."""
+    since = np.empty(len(people), np.int64)
+    for number in range(len(people)):
+        since[number] = seen[people[number]].state & SINCE
+    return since
 
 
 @compiled

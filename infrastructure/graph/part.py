@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from infrastructure.graph.arrays import FOREVER, Array, find, first_of_runs
+from infrastructure.graph.arrays import FOREVER, Array, all_ranges, find, first_of_runs
 
 OBSERVED: Final = np.uint8(1)
 """The check-out is known."""
@@ -17,6 +17,7 @@ BESIDE: Final = np.uint8(8)
 SUPERSEDED: Final = np.uint8(4)
 """Another version follows from ``known_until`` on; without this flag that column need not be looked at."""
 
+_MARKS: Final = ENTANGLED | BESIDE
 _VENUE: Final = np.uint64(32)
 _START: Final = np.uint64(2**32 - 1)
 
@@ -58,7 +59,9 @@ class Rows(NamedTuple):
         self.flags[row] |= SUPERSEDED
 
 
-CHANGING: Final = ("known_until", "flags")
+CHANGING_ROWS: Final = ("known_until", "flags")
+CHANGING: Final = (*CHANGING_ROWS, "entangled")
+"""Columns of Rows, and of a Part."""
 
 
 def keys(venue: Array, start: Array) -> Array:
@@ -71,18 +74,21 @@ def together(rows: Sequence[Rows]) -> Rows:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Part:
-    """Rows sorted by venue and start, and by person. Only known_until and flags ever change, and only forwards.
+    """Rows sorted by venue and start, and by person. Only what is CHANGING ever changes, and only forwards.
 
     ``by_person`` are row numbers ordered by person and start. Those of person p stand in ``[first_of_person[p],
     first_of_person[p + 1])``; where that would take more room than the rows, those of ``people[i]`` in
-    ``[first_of_person[i], first_of_person[i + 1])``. Likewise the rows of venue v from ``first_of_venue[v]`` on, the
-    longest of which lasts ``reach_of_venue[v]`` seconds; both are empty in small parts. No row lasts longer than
-    ``reach`` seconds, none without check-out longer than ``imputed_reach``; all start from ``first_start`` to
-    ``last_start``; none is known before ``known_from`` or from ``known_until`` on, all are from ``all_known_from`` on.
+    ``[first_of_person[i], first_of_person[i + 1])``. Which of them are ENTANGLED or BESIDE is told by ``entangled``
+    in the same order, bit by bit from the lowest of each byte, for their flags lie far apart. The rows of venue v
+    begin at ``first_of_venue[v]``, the longest of them lasts ``reach_of_venue[v]`` seconds; both are empty in small
+    parts. No row lasts longer than ``reach`` seconds, none without check-out longer than ``imputed_reach``; all start
+    from ``first_start`` to ``last_start``; none is known before ``known_from`` or from ``known_until`` on, all are
+    from ``all_known_from`` on.
     """
 
     rows: Rows
     by_person: Array
+    entangled: Array
     people: Array
     first_of_person: Array
     first_of_venue: Array
@@ -108,8 +114,9 @@ class Part:
         rows.flags[rows.known_until < FOREVER] |= SUPERSEDED
         length = rows.end - rows.start
         imputed = rows.flags & OBSERVED == 0
+        entangled = np.packbits(rows.flags[by_person] & _MARKS != 0, bitorder="little")
         return cls(
-            rows, by_person, *_by_person(rows.person[by_person]), *_by_venue(rows.key, length), kind,
+            rows, by_person, entangled, *_by_person(rows.person[by_person]), *_by_venue(rows.key, length), kind,
             reach=int(length.max()),
             imputed_reach=int(length[imputed].max(initial=0)),
             first_start=int(rows.start.min()),
@@ -121,6 +128,19 @@ class Part:
 
     def __len__(self) -> int:
         return len(self.rows.key)
+
+    def mark(self, place: Array, flags: Array | np.uint8) -> None:
+        """Adds ``flags``, one for all or each place its own, to the rows in these places of ``by_person``."""
+        bits = np.where(flags & _MARKS != 0, np.uint8(1) << (place & 7).astype(np.uint8), np.uint8(0))
+        np.bitwise_or.at(self.entangled, place >> 3, bits)  # first: who reads meanwhile looks here for what is marked
+        self.rows.flags[self.by_person[place]] |= flags
+
+    def places(self, row: Array) -> Array:
+        """Where these rows stand in ``by_person``."""
+        start = self.rows.start[row]
+        which, at = all_ranges(*self.of_people_between(self.rows.person[row], start, start + np.uint32(1)))
+        places: Array = at[self.by_person[at] == row[which]]
+        return places
 
     def may_know_at(self, position: int) -> bool:
         return self.known_from <= position < self.known_until
@@ -167,8 +187,8 @@ class Part:
 
     @property
     def nbytes(self) -> int:
-        indexes = (self.by_person, self.people, self.first_of_person, self.first_of_venue, self.reach_of_venue)
-        return sum(column.nbytes for column in (*self.rows, *indexes))
+        people = (self.by_person, self.entangled, self.people, self.first_of_person)
+        return sum(column.nbytes for column in (*self.rows, *people, self.first_of_venue, self.reach_of_venue))
 
 
 def _by_person(person: Array) -> tuple[Array, Array]:

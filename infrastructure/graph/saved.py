@@ -24,7 +24,7 @@ from infrastructure.graph.part import CHANGING
 from infrastructure.graph.snapshot import Snapshot
 from infrastructure.graph.tidying import Room, memory
 
-_FORMAT: Final = 3
+_FORMAT: Final = 4
 _KEPT: Final = 2
 _MANIFEST: Final = "manifest.json"
 _LOCK: Final = "lock"

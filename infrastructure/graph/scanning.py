@@ -56,7 +56,7 @@ def _handed_over(part: Part) -> Array:
         rows = part.rows
         columns = [np.ascontiguousarray(column) for column in (
             rows.key, rows.end, rows.person, rows.visit, rows.known_from, rows.known_until, rows.flags,
-            part.by_person, part.people, part.first_of_person, part.first_of_venue, part.reach_of_venue,
+            part.by_person, part.entangled, part.people, part.first_of_person, part.first_of_venue, part.reach_of_venue,
         )]  # fmt: skip
         places = [number for column in columns for number in (column.ctypes.data, len(column))]
         row = np.array([[*places, part.reach, 0, part.all_known_from]], np.int64)

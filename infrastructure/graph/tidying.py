@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from infrastructure.graph.arrays import FOREVER, Array
-from infrastructure.graph.part import CHANGING, LONG, LONGEST, MIXED, PAST, SHORT, Part, Rows, keys
+from infrastructure.graph.part import CHANGING_ROWS, LONG, LONGEST, MIXED, PAST, SHORT, Part, Rows, keys
 
 SMALL: Final = 1 << 14
 LARGE: Final = 1 << 16
@@ -116,7 +116,7 @@ class Merge:
         self.parts: list[Part] = []
         self._merged = list(parts)
         self._base = np.cumsum([0, *map(len, parts)]).tolist()
-        self._kept = {name: np.concatenate([getattr(part.rows, name) for part in parts]) for name in CHANGING}
+        self._kept = {name: np.concatenate([getattr(part.rows, name) for part in parts]) for name in CHANGING_ROWS}
         self._place = np.empty(self._base[-1], np.uint32)
         for kind, these in self._kinds(parts[0].kind):
             self.parts.append(self._together(kind, these, room))
@@ -190,8 +190,9 @@ class Merge:
         before = 0
         for part in self.parts:
             here = (before <= place) & (place < before + len(part))
-            part.rows.known_until[place[here] - before] = known_until[here]
-            part.rows.flags[place[here] - before] |= flags[here]
+            row = place[here] - np.uint32(before)
+            part.rows.known_until[row] = known_until[here]
+            part.mark(part.places(row), flags[here])
             before += len(part)
 
 

@@ -129,38 +129,39 @@ def _with_stay(part: Part, position: int, venue: int, seconds: int) -> Rows:
 def entangled(parts: Sequence[Part], new: Part) -> Part:
     """Marks the rows of ``new`` and of ``parts`` whose stays depend on each other: see stays.py."""
     for part in (*parts, new):
-        row, later = _followed_by(new, part)
-        _mark(new, row, part, later)
-        row, earlier = _following(new, part)
-        _mark(part, earlier, new, row)
+        place, later = _followed_by(new, part)
+        _mark(new, place, part, later)
+        place, earlier = _following(new, part)
+        _mark(part, earlier, new, place)
     return new
 
 
 def _followed_by(new: Part, part: Part) -> tuple[Array, Array]:
-    """New rows without check-out, each with the rows of the same person that start within their default stay."""
-    row = new.by_person[new.rows.flags[new.by_person] & OBSERVED == 0]
-    rows = new.rows.take(row)
+    """Where in ``by_person`` new rows without check-out stand, and for each the rows of the same person that start
+    within their default stay."""
+    place = np.flatnonzero(new.rows.flags[new.by_person] & OBSERVED == 0)
+    rows = new.rows.take(new.by_person[place])
     after, upto = _later(rows.start, 1), _later(rows.end, 1)
     which, at = all_ranges(*part.of_people_between(rows.person, after, upto))
-    return row[which], part.by_person[at]
+    return place[which], at
 
 
 def _following(new: Part, part: Part) -> tuple[Array, Array]:
-    """New rows, each with the rows without check-out of the same person within whose default stay they start."""
-    row = new.by_person
-    rows = new.rows.take(row)
+    """Where new rows stand, and for each those rows without check-out of the same person within whose default stay it
+    starts."""
+    rows = new.rows.take(new.by_person)
     which, at = all_ranges(*part.of_people_between(rows.person, minus(rows.start, part.imputed_reach), rows.start))
     earlier = part.by_person[at]
     within = (part.rows.flags[earlier] & OBSERVED == 0) & (part.rows.end[earlier] >= rows.start[which])
-    return row[which[within]], earlier[within]
+    return which[within], at[within]
 
 
 def _mark(part: Part, earlier: Array, other: Part, later: Array) -> None:
     """Rows without check-out, each with one that comes within its default stay; at one venue they may be one stay."""
     a, b = part.rows, other.rows
-    known_together = (a.known_from[earlier] < b.known_until[later]) & (b.known_from[later] < a.known_until[earlier])
-    earlier, later = earlier[known_together], later[known_together]
-    at_one_venue = a.key[earlier] >> np.uint64(32) == b.key[later] >> np.uint64(32)
-    a.flags[earlier] |= ENTANGLED
-    b.flags[later[at_one_venue]] |= ENTANGLED
-    b.flags[later[~at_one_venue]] |= BESIDE
+    row, after = part.by_person[earlier], other.by_person[later]
+    known_together = (a.known_from[row] < b.known_until[after]) & (b.known_from[after] < a.known_until[row])
+    at_one_venue = a.key[row] >> np.uint64(32) == b.key[after] >> np.uint64(32)
+    part.mark(earlier[known_together], ENTANGLED)
+    other.mark(later[known_together & at_one_venue], ENTANGLED)
+    other.mark(later[known_together & ~at_one_venue], BESIDE)

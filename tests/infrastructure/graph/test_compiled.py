@@ -90,6 +90,19 @@ def test_a_list_of_overlaps_is_whole_or_refused(monkeypatch: pytest.MonkeyPatch)
         compiled.overlaps(uuid("cafe"), at("0"), at("48"))
 
 
+@pytest.mark.parametrize("visits", [("ann cafe 9-10", "ann gym 60-61"), ("ann gym 60-61", "ann cafe 9-10")])
+def test_whoever_is_entangled_twice_is_found_both_times(visits: tuple[str, str]) -> None:
+    """Whichever of the venues is looked at first: they are in the order in which they became known."""
+    outbreak = Outbreak(*visits)
+    for venue, hour in (("cafe", 9), ("gym", 60)):
+        outbreak.visit(f"bob {venue} {hour}-?")
+        outbreak.visit(f"bob {venue} {hour}:30-?")
+    compiled, passes = both(outbreak)
+    found = answered(compiled, asked("ann", levels=1))
+    assert found == answered(passes, asked("ann", levels=1))
+    assert [encounter.start for encounter in found.encounters] == [at("9"), at("60")]
+
+
 def test_buffers_grow() -> None:
     """More people, pairs, windows and encounters than the loops have room for at first."""
     visits = [f"p{number:04} cafe {9 + number % 3}-{12 + number % 5}" for number in range(300)]

@@ -4,13 +4,14 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.contacts import Question
 from infrastructure.graph import VisitGraph
-from infrastructure.graph.part import MIXED, PAST, SHORT
+from infrastructure.graph.part import BESIDE, ENTANGLED, MIXED, PAST, SHORT, Part
 from infrastructure.graph.tidying import Merge, due
 from tests.infrastructure.graph.test_equals_reference import on_every_path, outbreaks, questions
 from tests.outbreak import Outbreak, asked, at, by_name, by_uuid
@@ -46,6 +47,12 @@ def contacts(graph: VisitGraph, as_of: int | None = None) -> list[str]:
     return [contact.person for contact in by_name(list(graph.trace(by_uuid(asked("ann")), as_of)))]
 
 
+def tells_what_is_entangled(part: Part) -> bool:
+    """In the order of people as in that of venues."""
+    told = np.unpackbits(part.entangled, count=len(part), bitorder="little")
+    return bool(((part.rows.flags[part.by_person] & (ENTANGLED | BESIDE) != 0) == told).all())
+
+
 @on_every_path
 @pytest.mark.usefixtures("_by_hand")
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -64,6 +71,7 @@ def test_facts_come_while_parts_are_put_together(data: st.DataObject, outbreak: 
             merge = None
     at_once = outbreak.graph()
     assert graph.checksum() == at_once.checksum()
+    assert all(map(tells_what_is_entangled, graph.snapshot.parts))
     for as_of in {outbreak.position, data.draw(st.integers(0, outbreak.position))}:
         expected = outbreak.history[as_of].trace(question)
         assert by_name(graph.trace(by_uuid(question), as_of, evidence=True).to_domain()) == expected
