@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from application.log import unique_key, unique_keys
+from application.log import timed_key, timed_keys, unique_key, unique_keys
 from domain.errors import Conflict
 from domain.times import Seconds
 from domain.visits import Visit
@@ -21,13 +21,12 @@ def visit_streams(visit_ids: Iterable[str]) -> list[bytes]:
 
 def triple_key(person: UUID | str, venue: UUID | str, check_in: Seconds) -> bytes:
     """The key of a visit's triple; people and venues as UUIDs or as their text."""
-    return unique_key("triple", str(person), str(venue), str(check_in))
+    return timed_key("triple", check_in, str(person), str(venue))
 
 
 def keys_of_triples(people: Iterable[str], venues: Iterable[str], check_ins: Iterable[Seconds]) -> list[bytes]:
     """The same of many triples, column by column."""
-    triples = zip(people, venues, check_ins, strict=True)
-    return unique_keys("triple", [f"{person}\n{venue}\n{check_in}" for person, venue, check_in in triples])
+    return timed_keys("triple", check_ins, map("\n".join, zip(people, venues, strict=True)))
 
 
 def triple_keys(
@@ -36,7 +35,7 @@ def triple_keys(
     """The same, and the key of what the device's clock showed: delivered again, its error may be estimated anew."""
     keys = [triple_key(person, venue, check_in)]
     if clock_error_seconds is not None:
-        keys.append(unique_key("device triple", str(person), str(venue), str(check_in + clock_error_seconds)))
+        keys.append(timed_key("device triple", check_in + clock_error_seconds, str(person), str(venue)))
     return keys
 
 

@@ -1,7 +1,7 @@
 """The table ``keys`` beside the keys that the log implies, also where there are too many of them to hold in memory.
 
-Both are laid on piles by the first bits of their keys, which lie in temporary files once they are large. So a pile of
-the one can be compared with the same pile of the other, and all piles in turn are the keys in order.
+Both are laid on piles by the last bits of their keys, which lie in temporary files once they are large. So a pile of
+the one can be compared with the same pile of the other. The first bits of many keys are alike: they are a time.
 """
 
 import hashlib
@@ -12,38 +12,28 @@ from uuid import UUID
 
 import numpy as np
 from psycopg import Connection
-from psycopg.rows import DictRow, scalar_row
+from psycopg.rows import DictRow
 
 from infrastructure.graph.arrays import Array
 from infrastructure.graph.ids import halves
 
-OF_16_BYTES: Final = """
--- All keys but for those that are none of ours.
-COPY (SELECT key, stream FROM keys WHERE length(key) = 16) TO STDOUT (FORMAT BINARY)
-"""
-
-OF_OTHER_LENGTH: Final = """
--- Keys such as no event implies.
-SELECT stream FROM keys WHERE length(key) <> 16
-"""
-
-DROP_OF_OTHER_LENGTH: Final = """
--- Keys such as no event implies go.
-DELETE FROM keys WHERE length(key) <> 16
+KEPT: Final = """
+-- All keys.
+COPY keys (key, stream) TO STDOUT (FORMAT BINARY)
 """
 
 DROP: Final = """
 -- Keys that follow from no event, or belong to another stream, go.
-DELETE FROM keys WHERE key = ANY(%b)
+DELETE FROM keys WHERE key = ANY(%b::uuid[])
 """
 
 INSERT: Final = """
 -- Keys that are missing come back.
-INSERT INTO keys (key, stream) SELECT * FROM unnest(%b::bytea[], %b::uuid[]) ON CONFLICT DO NOTHING
+INSERT INTO keys (key, stream) SELECT * FROM unnest(%b::uuid[], %b::uuid[]) ON CONFLICT DO NOTHING
 """
 
 _PILES: Final = 128
-_PILE: Final = np.uint64(64 - 7)
+_PILE: Final = np.uint64(_PILES - 1)
 _IN_MEMORY: Final = 1 << 19  # bytes of each pile
 _AT_ONCE: Final = 1 << 24  # bytes
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -62,7 +52,7 @@ class Piles:
         self._files = [SpooledTemporaryFile(_IN_MEMORY) for _ in range(_PILES)]  # noqa: SIM115 # for as long as this
 
     def add(self, rows: Array) -> None:
-        pile = (rows[:, 0] >> _PILE).astype(np.uint8)
+        pile = (rows[:, 1] & _PILE).astype(np.uint8)
         order = np.argsort(pile, kind="stable")
         upto = np.cumsum(np.bincount(pile, minlength=_PILES))[:-1]
         for file, some in zip(self._files, np.split(rows[order], upto), strict=True):
@@ -95,7 +85,7 @@ class KeyTable:
     def differences(self) -> Iterator[str]:
         claimed: list[list[int]] = []
         wrong: list[tuple[int, bytes]] = []
-        stray = [stream.bytes for stream in self._of_other_length()]
+        stray: list[bytes] = []
         for pile in self._compared():
             claimed += pile.claimed.tolist()
             wrong += zip(pile.rightful[pile.wrong, 4].tolist(), pile.wrong_holders(), strict=True)
@@ -109,9 +99,8 @@ class KeyTable:
             yield f"stream {UUID(bytes=stream)} holds a key that follows from no event"
 
     def corrected(self) -> str:
-        """SHA-256 of the rows in the order of their keys, now that the table holds what the log implies."""
+        """SHA-256 of the rows, pile by pile, now that the table holds what the log implies."""
         digest = hashlib.sha256(_HEADER)
-        self.connection.execute(DROP_OF_OTHER_LENGTH.encode())
         for pile in self._compared():
             self._correct(pile)
             digest.update(_copied(pile.rightful))
@@ -122,20 +111,15 @@ class KeyTable:
         drop = pile.stray
         drop[pile.holder[pile.wrong & (pile.holder >= 0)]] = True
         if drop.any():
-            self.connection.execute(DROP.encode(), [_ids(pile.kept[drop, :2])])
+            self.connection.execute(DROP.encode(), [_uuids(pile.kept[drop, :2])])
         missing = pile.rightful[pile.wrong]
         if len(missing):
-            streams = [UUID(bytes=stream) for stream in _ids(missing[:, 2:4])]
-            self.connection.execute(INSERT.encode(), [_ids(missing[:, :2]), streams])
+            self.connection.execute(INSERT.encode(), [_uuids(missing[:, :2]), _uuids(missing[:, 2:4])])
 
     def _compared(self) -> Iterator["_Compared"]:
         for implied, kept in zip(self._implied, self._kept, strict=True):
             rightful, claimed = _settled(implied)
             yield _Compared(rightful, kept, claimed, _holders(rightful, kept))
-
-    def _of_other_length(self) -> list[UUID]:
-        with self.connection.cursor(row_factory=scalar_row) as rows:
-            return rows.execute(OF_OTHER_LENGTH.encode()).fetchall()
 
 
 class _Compared(NamedTuple):
@@ -175,7 +159,7 @@ def key_rows(keys: bytes, streams: bytes, position: Array) -> Array:
 def _kept(connection: Connection[DictRow]) -> Iterator[Array]:
     """The rows of the table."""
     data, begin = bytearray(), len(_HEADER)
-    with connection.cursor() as cursor, cursor.copy(OF_16_BYTES.encode()) as copy:
+    with connection.cursor() as cursor, cursor.copy(KEPT.encode()) as copy:
         for some in copy:
             data += some
             if len(data) >= _AT_ONCE:
@@ -201,6 +185,10 @@ def _copied(rows: Array) -> bytes:
 def _ids(halves_of_ids: Array) -> list[bytes]:
     ids = halves_of_ids.astype(">u8").tobytes()
     return [ids[at : at + 16] for at in range(0, len(ids), 16)]
+
+
+def _uuids(halves_of_ids: Array) -> list[UUID]:
+    return [UUID(bytes=one) for one in _ids(halves_of_ids)]
 
 
 def _in_order(rows: Array) -> Array:

@@ -198,9 +198,10 @@ class EventLog:
     def holders(self, keys: Sequence[bytes]) -> dict[bytes, UUID]:
         with self.database.get_connection() as connection:
             rows = connection.execute(
-                "SELECT key, stream FROM keys WHERE key = ANY(%b)", [list(keys)], prepare=True, binary=True
-            )
-            return {row["key"]: row["stream"] for row in rows}
+                "SELECT key, stream FROM keys WHERE key = ANY(%b::uuid[])", [[UUID(bytes=key) for key in keys]],
+                prepare=True, binary=True,
+            )  # fmt: skip
+            return {row["key"].bytes: row["stream"] for row in rows}
 
     def position_of(self, stream: UUID, version: int) -> int:
         return cast(

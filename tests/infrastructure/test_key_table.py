@@ -38,7 +38,7 @@ def stream(name: str) -> UUID:
 
 def table(connection: Connection[DictRow], claims: Claims, kept: Mapping[str, str]) -> KeyTable:
     for name, holder in kept.items():
-        connection.execute("INSERT INTO keys VALUES (%s, %s)", [key(name), stream(holder)])
+        connection.execute("INSERT INTO keys VALUES (%s, %s)", [UUID(bytes=key(name)), stream(holder)])
     keys = KeyTable(connection)
     position = np.array([position for _, _, position in claims], np.int64)
     keys.add(key_rows(*(b"".join([key(claim[n]) for claim in claims]) for n in (0, 1)), position))
@@ -47,15 +47,14 @@ def table(connection: Connection[DictRow], claims: Claims, kept: Mapping[str, st
 
 
 def kept(connection: Connection[DictRow]) -> dict[bytes, UUID]:
-    return {row["key"]: row["stream"] for row in connection.execute("SELECT key, stream FROM keys")}
+    return {row["key"].bytes: row["stream"] for row in connection.execute("SELECT key, stream FROM keys")}
 
 
 CLAIMS = [("a", "ann", 1), ("b", "bob", 2), ("c", "cai", 3), ("a", "bob", 4), ("b", "bob", 5)]
 
 
 def test_what_is_wrong_is_found(connection: Connection[DictRow]) -> None:
-    keys = table(connection, CLAIMS, {"b": "dan", "c": "cai", "e": "eve"})
-    connection.execute("INSERT INTO keys VALUES ('\\x00', %s)", [stream("zoe")])
+    keys = table(connection, CLAIMS, {"b": "dan", "c": "cai", "e": "eve", "z": "zoe"})
     strays = sorted([stream("eve"), stream("zoe")])
     assert list(keys.differences()) == [
         "the events at positions 1 and 4 claim the same key",
@@ -66,8 +65,7 @@ def test_what_is_wrong_is_found(connection: Connection[DictRow]) -> None:
 
 
 def test_the_first_who_claimed_a_key_has_it_again(connection: Connection[DictRow]) -> None:
-    keys = table(connection, CLAIMS, {"b": "dan", "c": "cai", "e": "eve"})
-    connection.execute("INSERT INTO keys VALUES ('\\x00', %s)", [stream("zoe")])
+    keys = table(connection, CLAIMS, {"b": "dan", "c": "cai", "e": "eve", "z": "zoe"})
     keys.corrected()
     assert kept(connection) == {key("a"): stream("ann"), key("b"): stream("bob"), key("c"): stream("cai")}
 
@@ -86,7 +84,8 @@ def test_the_checksum_is_that_of_the_table(
     monkeypatch.setattr(key_table, "_AT_ONCE", 100)
     many = [(f"key {n}", f"stream {n}", n) for n in range(300)]
     checksum = table(connection, many, {name: holder for name, holder, _ in many[:200]}).corrected()
-    with connection.cursor().copy("COPY (SELECT key, stream FROM keys ORDER BY key) TO STDOUT (FORMAT BINARY)") as rows:
+    pile_by_pile = "SELECT key, stream FROM keys ORDER BY get_byte(uuid_send(key), 15) & 127, key"
+    with connection.cursor().copy(f"COPY ({pile_by_pile}) TO STDOUT (FORMAT BINARY)") as rows:
         assert checksum == hashlib.sha256(b"".join(rows)).hexdigest()
 
 

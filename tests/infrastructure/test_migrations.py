@@ -6,11 +6,17 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from api.app import Truyvet
+from application.scans import CheckIn
 from application.venues import code_key
+from domain.visits import Scan
 from infrastructure import database
 from infrastructure.database import migrate
+from infrastructure.registers import Registers
+from infrastructure.verification import verify
 from tests.conftest import opened
 
+NINE = 1_630_288_800
 VENUE = "8c1b7f1a-52c1-4f43-8a64-0d9f2b3b8a31"
 REGISTERED = (
     '{"schema":1,"happened_at":"2021-08-30T02:00:00Z","code":"cafe","name":"Cafe","kind":"restaurant",'
@@ -45,3 +51,26 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(
         truyvet.registers.catch_up()
         (row,) = truyvet.registers.venues.page()
         assert (row.code, row.status, row.latitude, row.position) == ("cafe", "closed", None, 1)
+
+
+KEYS_AS_BEFORE = """
+ALTER TABLE keys ALTER COLUMN key TYPE bytea USING uuid_send(key);
+UPDATE keys SET key = substr(sha256(key), 1, 16)
+WHERE stream IN (SELECT originator_id FROM events WHERE topic = 'Visit.CheckedIn');
+DELETE FROM migrations WHERE number = 17;
+"""
+
+
+def test_the_keys_of_visits_are_made_again_from_the_log(truyvet: Truyvet) -> None:
+    truyvet.venues.register("Cafe", "restaurant", code="cafe")
+    visit = truyvet.visits.check_in("ref:ann", "cafe", NINE).id
+    truyvet.visits.correct(visit, check_in=NINE - 60, reason="the clock was wrong")
+    truyvet.scans.record([CheckIn("ref:bob", "cafe", NINE + 90, scan=Scan(clock_error_seconds=90))])
+    truyvet.quarantines.assign("ref:ann", NINE)
+    with psycopg.connect(truyvet.database.conninfo, autocommit=True, row_factory=dict_row) as connection:
+        made = connection.execute("SELECT * FROM keys ORDER BY key").fetchall()
+        connection.execute(KEYS_AS_BEFORE)
+        assert migrate(connection) == ["0017_timed_keys.sql"]
+        assert connection.execute("SELECT * FROM keys ORDER BY key").fetchall() == made
+        assert len(made) == 7
+    assert list(verify(truyvet.log, truyvet.vault, Registers(truyvet.log), truyvet.graph)) == []

@@ -208,7 +208,7 @@ def test_a_key_that_was_removed_is_missing(morning: Truyvet, position: int) -> N
 
 def test_a_key_that_was_added_is_found(morning: Truyvet) -> None:
     stream = uuid4()
-    execute(morning, "INSERT INTO keys VALUES ('\\x00', %s)", stream)
+    execute(morning, "INSERT INTO keys VALUES (gen_random_uuid(), %s)", stream)
     assert findings(morning) == [f"stream {stream} holds a key that follows from no event"]
 
 
@@ -308,7 +308,7 @@ def remove_keys(truyvet: Truyvet) -> None:
 
 def add_and_exchange_keys(truyvet: Truyvet) -> None:
     execute(truyvet, "UPDATE keys SET stream = gen_random_uuid()")
-    execute(truyvet, "INSERT INTO keys VALUES ('\\x00', gen_random_uuid())")
+    execute(truyvet, "INSERT INTO keys VALUES (gen_random_uuid(), gen_random_uuid())")
 
 
 def forget_position(truyvet: Truyvet) -> None:
