@@ -330,6 +330,7 @@ def test_while_the_log_is_away_a_key_that_is_not_known_is_told_to_try_later(
 
 
 def test_who_knocks_again_and_again_is_known_without_asking_the_log(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.truyvet.access_keys._recent, "_clock", lambda: 0.0)  # at once, however long an answer takes
     assert api.client.get("/v1/venues").status_code == 200
     monkeypatch.setattr(access, "run_in_threadpool", None)
     assert api.client.get("/v1/venues").status_code == 200
