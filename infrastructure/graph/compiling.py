@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba import carray, types  # type: ignore[attr-defined] # it is documented
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -35,8 +36,11 @@ IS_BESIDE: Final = 8
 _FEW: Final = 40
 """As many are put in order by insertion."""
 DIGIT_BITS: Final = np.uint64(11)
-_DIGITS: Final = 2048
-_DIGIT: Final = np.uint64(_DIGITS - 1)
+_MANY: Final = 1024
+"""So few are put in order by shorter digits, whose numbers are sooner added up."""
+_SHORT_DIGIT_BITS: Final = np.uint64(8)
+_KEY_BITS: Final = np.uint64(64)
+_PLACED: Final = np.dtype([("key", np.uint64), ("at", np.int64)])
 
 
 def _digest() -> str:
@@ -51,7 +55,8 @@ class Readable(NamedTuple):
     """A part as the loops take it: its columns, and its indexes by person and venue.
 
     A row is named by ``names`` where there are any, else counted from ``base``. All rows are known from
-    ``all_known_from`` on.
+    ``all_known_from`` on, and start in the ``span`` of seconds from ``first_start`` on; where that is not told, the
+    part has no ``first_of_venue``.
     """
 
     key: Array
@@ -68,6 +73,8 @@ class Readable(NamedTuple):
     first_of_venue: Array
     reach_of_venue: Array
     names: Array  # int64
+    first_start: Number
+    span: Number
     reach: Number
     base: Number
     all_known_from: Number
@@ -79,10 +86,10 @@ def compiled(function: Function) -> Function:
 
 def inlined(function: Function) -> Function:
     """For what is called so often that a call costs more than what it does."""
-    return _njit(function, inline="always")
+    return _njit(function, forceinline=True)
 
 
-def _njit(function: Function, **options: str) -> Function:
+def _njit(function: Function, **options: bool) -> Function:
     """Without a cache where there is no place to keep one."""
     try:
         cached: Function = _NJIT(cache=True, nogil=True, **options)(function)
@@ -103,8 +110,28 @@ def _pointer(_: Any, address: Any) -> Any:
 _at: Final[Any] = intrinsic(_pointer)
 
 
-PARTS_WIDTH: Final = 29
-"""Of each part a row of Parts: addresses and lengths of thirteen columns, then reach, base and all_known_from."""
+_TO_READ, _OFTEN, _DATA = 0, 3, 1
+
+
+def _prefetch(_: Any, address: Any) -> Any:
+    """Begins to read what lies at an address, and waits for nothing."""
+    number = ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
+
+    def code(context: Any, builder: Any, __: Any, values: Any) -> Any:
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
+        there = builder.inttoptr(values[0], cgutils.voidptr_t)
+        builder.call(prefetch, [there, number(_TO_READ), number(_OFTEN), number(_DATA)])
+        return context.get_dummy_value()
+
+    return types.none(address), code
+
+
+prefetch: Final[Any] = intrinsic(_prefetch)
+
+
+PARTS_WIDTH: Final = 31
+"""Of each part a row of Parts: addresses and lengths of thirteen columns, then the numbers of Readable."""
 Parts: TypeAlias = Array
 """int64. Whoever hands them over holds the columns: to hand over array by array takes as long as a small question."""
 
@@ -130,6 +157,8 @@ def part_at(parts: Parts, number: int) -> Readable:
         at[26],
         at[27],
         at[28],
+        at[29],
+        at[30],
     )
 
 
@@ -147,7 +176,12 @@ def first_at_least(column: Array, value: Number, low: int, high: int) -> int:
 
 @compiled
 def roomy(column: Array, count: int, more: int) -> Array:
-    """The column, or a longer copy of its first ``count``, with room for ``more``."""
+    """The column, or a longer copy of its first ``count``, with room for ``more``.
+
+    To be called outside of long loops: an array that a loop gives another value is counted anew each time it goes
+    round, by an instruction that waits for all memory. So the inner loops go on while there is room, and then say how
+    much is ``wanted``.
+    """
     if count + more <= len(column):
         return column
     longer = np.empty(max(2 * len(column), count + more), column.dtype)
@@ -155,54 +189,72 @@ def roomy(column: Array, count: int, more: int) -> Array:
     return longer
 
 
-@compiled
+@inlined
 def of_person(people: Array, first: Array, person: Number) -> tuple[Number, Number]:
-    """The range of a person's rows in ``by_person``."""
+    """The range of a person's rows in ``by_person``, found without a branch: no processor foresees who comes next."""
     at: Number = np.int64(person)
-    if len(people):
-        at = first_at_least(people, person, 0, len(people))
-        if at == len(people) or people[at] != person:
-            return np.int64(0), np.int64(0)
-    elif at >= len(first) - 1:
-        return np.int64(0), np.int64(0)
-    return np.int64(first[at]), np.int64(first[at + 1])
+    known, last = len(people), len(first) - 1
+    if known:
+        at, length = np.int64(0), known
+        while length:
+            half = (length + 1) >> 1
+            at += half * (people[at + half - 1] < person)
+            length -= half
+        at = at if people[min(at, known - 1)] == person else last
+    return np.int64(first[min(at, last)]), np.int64(first[min(at + 1, last)])
 
 
 @inlined
 def at_venue(
     keys: Array, first: Array, longest: Array, venue: Number, begin: Number, finish: Number, reach: Number,
-    before: Number,
+    before: Number, first_start: Number, span: Number,
 ) -> tuple[Number, Number]:  # fmt: skip
     """The range of the rows at a venue that may overlap ``[begin, finish)``; none of them stands ``before`` that place.
 
-    Whoever asks in the order of venue and begin says where the last range began, and the next is near.
+    Whoever asks in the order of venue and begin says where the last range began. Where the rows of a venue are known to
+    be, they are first looked for as if they were spread evenly over the ``span`` from ``first_start`` on.
     """
     low: Number = before
     high: Number = len(keys)
-    if len(longest):
-        at = np.int64(venue)
-        if at >= len(longest):
-            return before, before
-        low, high = max(before, np.int64(first[at])), np.int64(first[at + 1])
-        reach = np.int64(longest[at])
-    here = np.uint64(venue) << VENUE
-    low = _from_near(keys, here | np.uint64(max(begin - reach, 0)), low, high)
-    return low, _from_near(keys, here | np.uint64(finish), low, high)
+    near: Number = before
+    at: Number = np.int64(venue)
+    venues = len(longest)
+    indexed = len(first) > 0
+    if indexed:
+        low, high = np.int64(first[min(at, venues)]), np.int64(first[min(at + 1, venues)])
+        reach = np.int64(longest[min(at, venues - 1)])
+        near = low + np.int64((high - low) * ((begin - reach - first_start) / span))
+        low = max(low, before)
+        near = min(max(near, low), high)
+    if low < high:
+        here = np.uint64(venue) << VENUE
+        low = _from_near(keys, here | np.uint64(max(begin - reach, 0)), low, high, near)
+        high = _from_near(keys, here | np.uint64(finish), low, high, low)
+    return low, max(low, high)
 
 
 @inlined
-def _from_near(keys: Array, key: Number, low: Number, high: Number) -> Number:
-    """The first place with at least ``key`` in ``[low, high)``, looked for further and further from ``low``."""
+def _from_near(keys: Array, key: Number, low: Number, high: Number, near: Number) -> Number:
+    """The first place with at least ``key`` in ``[low, high)``, looked for further and further from ``near``."""
     step = 1
-    while low + step <= high and keys[low + step - 1] < key:
-        low += step
-        step *= 2
-    return first_at_least(keys, key, low, min(low + step - 1, high))
+    if near > low and keys[near - 1] >= key:
+        high = near - 1
+        while high - step >= low and keys[high - step] >= key:
+            high -= step
+            step *= 2
+        low = max(low, high - step + 1)
+    else:
+        low = near
+        while low + step <= high and keys[low + step - 1] < key:
+            low += step
+            step *= 2
+        high = min(low + step - 1, high)
+    return first_at_least(keys, key, low, high)
 
 
 @compiled
 def order_of(keys: Array) -> Array:
-    """What sorts ``keys`` (uint64), equal ones as they come: by digits, those that differ."""
+    """What sorts ``keys`` (uint64), equal ones as they come: by digits of those bits that differ."""
     count = len(keys)
     order: Array = np.arange(count)
     if count <= _FEW:
@@ -213,22 +265,32 @@ def order_of(keys: Array) -> Array:
                 here -= 1
             order[here] = at
         return order
+    placed, other = np.empty(count, _PLACED), np.empty(count, _PLACED)
     differ: Number = np.uint64(0)
-    for key in keys:
-        differ |= key ^ keys[0]
-    other = np.empty_like(order)
-    for digit in range(6):
-        shift = np.uint64(digit) * DIGIT_BITS
-        if (differ >> shift) & _DIGIT == 0:
+    for at in range(count):
+        placed[at].key, placed[at].at = keys[at], at
+        differ |= keys[at] ^ keys[0]
+    bits = _SHORT_DIGIT_BITS if count < _MANY else DIGIT_BITS
+    last = (np.uint64(1) << bits) - np.uint64(1)
+    free = np.empty(last + np.uint64(2), np.int64)
+    shift = np.uint64(0)
+    while shift < _KEY_BITS and differ >> shift:
+        if not differ >> shift & np.uint64(1):
+            shift += np.uint64(1)
             continue
-        free = np.zeros(_DIGITS + 1, np.int64)
-        for key in keys:
-            free[((key >> shift) & _DIGIT) + np.uint64(1)] += 1
-        for value in range(_DIGITS):
+        free[:] = 0
+        for at in range(count):
+            free[(placed[at].key >> shift & last) + np.uint64(1)] += 1
+        for value in range(last):
             free[value + 1] += free[value]
-        for at in order:
-            value = (keys[at] >> shift) & _DIGIT
-            other[free[value]] = at
-            free[value] += 1
-        order, other = other, order
+        for at in range(count):
+            one = placed[at]
+            digit = one.key >> shift & last
+            there = other[free[digit]]
+            there.key, there.at = one.key, one.at
+            free[digit] += 1
+        placed, other = other, placed
+        shift += bits
+    for at in range(count):
+        order[at] = placed[at].at
     return order

@@ -46,11 +46,25 @@ def entangled(
 ) -> tuple[Array, int]:  # fmt: skip
     """``found`` with ``count`` ENTANGLED_ROWs, and those of these people that are known at ``position`` and may end
     after the person's ``since``, as none lasts longer than ``reach``."""
+    whose, wanted = 0, 0
+    while whose < len(people):
+        found = roomy(found, count, wanted)
+        whose, count, wanted = _entangled_while_room(whose, part, position, people, since, reach, found, count)
+    return found, count
+
+
+@compiled
+def _entangled_while_room(
+    whose: int, part: Readable, position: int, people: Array, since: Array, reach: Number, found: Array, count: int
+) -> tuple[int, int, int]:
+    """From that one on: where it stopped, how many there are then, and the room wanted."""
+    of_people, first, visits = part.people, part.first_of_person, part.visit
     flags, by_person, marked, keys, ends = part.flags, part.by_person, part.entangled, part.key, part.end
     known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
-    for whose in range(len(people)):
-        low, high = of_person(part.people, part.first_of_person, people[whose])
-        found = roomy(found, count, high - low)
+    while whose < len(people):
+        low, high = of_person(of_people, first, people[whose])
+        if high - low > len(found) - count:
+            return whose, count, high - low
         earliest = since[whose] - reach
         for place in range(high - 1, low - 1, -1):
             if not marked[place >> 3] >> (place & 7) & 1:
@@ -67,9 +81,10 @@ def entangled(
                 continue
             one = found[count]
             one.key, one.row, one.whose, one.end = keys[row], part.base + np.int64(row), whose, ends[row]
-            one.visit, one.flags = part.visit[row], flag
+            one.visit, one.flags = visits[row], flag
             count += 1
-    return found, count
+        whose += 1
+    return whose, count, 0
 
 
 @compiled
@@ -105,8 +120,8 @@ def as_part(stays: Joined, people: Array) -> Readable:
         reach = max(reach, np.int64(end[row]) - np.int64(key[row] & START))
     none, no_bits = np.empty(0, np.uint32), np.empty(0, np.uint8)
     return Readable(
-        key, end, person, none, none, none, flags, none, no_bits, none, none, none, none, names, reach, np.int64(0),
-        np.int64(0),
+        key, end, person, none, none, none, flags, none, no_bits, none, none, none, none, names, np.int64(0),
+        np.int64(0), reach, np.int64(0), np.int64(0),
     )  # fmt: skip
 
 

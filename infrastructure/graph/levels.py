@@ -38,6 +38,7 @@ from infrastructure.graph.loops import (
     infectors,
     meet,
     meetings,
+    nothing_found,
     scan,
     since_of,
     stand,
@@ -123,27 +124,20 @@ def _met(
     parts: Parts, position: int, shortest: int, pieces: Array, seen: Array, keep: int, confined: Array
 ) -> tuple[Array, Array, Array, Array]:  # fmt: skip
     """Touched, tangled and pairs as in Found, of all stays together; and the MEETINGs that are kept."""
-    touched, touches = np.empty(64, np.uint32), 0
-    tangled, tangles = np.empty(16, np.uint32), 0
-    pairs, paired = np.empty(64, np.uint64), 0
+    found, counts = nothing_found()
     met, count = np.empty(16, MEETING), 0
     for number in range(len(parts)):
         part = part_at(parts, number)
-        found = scan(part, position, shortest, pieces, seen, keep, confined)
-        touched, touches = _with(touched, touches, found.touched)
-        tangled, tangles = _with(tangled, tangles, found.tangled)
-        pairs, paired = _with(pairs, paired, found.pairs)
-        met, count = meetings(part, shortest, pieces, found.kept, met, count)
-    tangled = tangled[:tangles]
-    if tangles:
+        found, counts = scan(part, position, shortest, pieces, seen, keep, confined, found, counts)
+        met, count = meetings(part, shortest, pieces, found.kept[: counts.kept], met, count)
+    tangled = found.tangled[: counts.tangled]
+    if len(tangled):
         since = since_of(seen, tangled)
         become(seen, tangled, TOUCHED, 0)
         part = as_part(joined_of(parts, position, tangled, since, _last(pieces)), tangled)
-        found = scan(part, position, shortest, pieces, seen, keep, confined)
-        touched, touches = _with(touched, touches, found.touched)
-        pairs, paired = _with(pairs, paired, found.pairs)
-        met, count = meetings(part, shortest, pieces, found.kept, met, count)
-    return touched[:touches], tangled, pairs[:paired], met[:count]
+        found, counts = scan(part, position, shortest, pieces, seen, keep, confined, found, counts)
+        met, count = meetings(part, shortest, pieces, found.kept[: counts.kept], met, count)
+    return found.touched[: counts.touched], tangled, found.pairs[: counts.pairs], met[:count]
 
 
 @compiled

@@ -31,6 +31,7 @@ from infrastructure.graph.compiling import (
     of_person,
     order_of,
     part_at,
+    prefetch,
     roomy,
 )  # fmt: skip
 from infrastructure.graph.joining import Joined, joined_of
@@ -78,6 +79,8 @@ TANGLED: Final = 4
 """Met in a row that is not a stay by itself; SINCE are the other bits of the state then."""
 SINCE: Final = 2**32 - 8
 """The instant from which on a person's entangled rows matter: that of the earliest piece that met one, rounded down."""
+_AHEAD: Final = np.uint64(8)
+"""So many rows before it is looked at, what is known of its person is asked for."""
 KEEP_NONE, KEEP_CONFINED, KEEP_ALL = range(3)
 """Which encounters a scan keeps one by one: those of people who were ever in quarantine, or all."""
 
@@ -92,12 +95,25 @@ class Sums(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a scan came upon, beside what it added to the scratch array."""
+    """What a scan comes upon, beside what it adds to the scratch array; Counts says how much of each there is."""
 
     touched: Array  # uint32, people
     tangled: Array  # uint32, people
     pairs: Array  # uint64, contact << 32 | place of an infector, in no order; a few may come twice
-    kept: Array  # KEPT
+    kept: Array  # KEPT, of the part that was looked at last
+
+
+class Counts(NamedTuple):
+    touched: int
+    tangled: int
+    pairs: int
+    kept: int
+
+
+@compiled
+def nothing_found() -> tuple[Found, Counts]:
+    found = Found(np.empty(256, np.uint32), np.empty(64, np.uint32), np.empty(256, np.uint64), np.empty(64, KEPT))
+    return found, Counts(0, 0, 0, 0)
 
 
 @compiled
@@ -130,26 +146,35 @@ def clip(
 
     Notes in ``tangled`` which windows have entangled rows.
     """
+    number, wanted = 0, 0
+    while number < len(windows):
+        pieces = roomy(pieces, made, wanted)
+        number, made, wanted = _clip_while_room(number, part, position, shortest, windows, tangled, pieces, made)
+    return pieces, made
+
+
+@compiled
+def _clip_while_room(
+    number: int, part: Readable, position: int, shortest: int, windows: Array, tangled: Array, pieces: Array, made: int
+) -> tuple[int, int, int]:
+    """From the window of that ``number`` on: where it stopped, how many there are then, and the room wanted."""
     keys, ends, flags, by_person = part.key, part.end, part.flags, part.by_person
+    people, first = part.people, part.first_of_person
     known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
-    for number in range(len(windows)):
+    while number < len(windows):
         window = windows[number]
         begin = min(np.int64(window.start), np.int64(window.certain_start))
         finish = max(np.int64(window.end), np.int64(window.certain_end))
-        at, last = of_person(part.people, part.first_of_person, window.person)
-        upto = last
-        while at < upto:
-            middle = (at + upto) >> 1
-            if np.int64(keys[by_person[middle]] & START) < begin - part.reach:
-                at = middle + 1
-            else:
-                upto = middle
-        pieces = roomy(pieces, made, last - at)
-        for place in range(at, last):
+        at, last = of_person(people, first, window.person)
+        if last - at > len(pieces) - made:
+            return number, made, last - at
+        for place in range(last - 1, at - 1, -1):
             row = by_person[place]
             start, end = np.int64(keys[row] & START), np.int64(ends[row])
-            if start >= finish:
+            if start < begin - part.reach:
                 break
+            if start >= finish:
+                continue
             if end <= begin or (flags[row] & IS_SUPERSEDED and known_until[row] <= position):
                 continue
             if not recent and known_from[row] > position:
@@ -161,7 +186,8 @@ def clip(
             if _clip(window, start, end, flags[row] & IS_OBSERVED, shortest, piece):
                 piece.stay, piece.window, piece.venue = part.base + np.int64(row), number, keys[row] >> VENUE
                 made += 1
-    return pieces, made
+        number += 1
+    return number, made, 0
 
 
 @compiled
@@ -169,9 +195,9 @@ def _clip_joined(
     stays: Joined, numbers: Array, shortest: int, windows: Array, pieces: Array, made: int
 ) -> tuple[Array, int]:
     """The same for joined stays, each of the person of the window of that number."""
+    pieces = roomy(pieces, made, len(stays.whose))
     for stay in range(len(stays.whose)):
         number = numbers[stays.whose[stay]]
-        pieces = roomy(pieces, made, 1)
         piece = pieces[made]
         start, end = np.int64(stays.key[stay] & START), np.int64(stays.end[stay])
         if _clip(windows[number], start, end, stays.observed[stay], shortest, piece):
@@ -225,43 +251,64 @@ def _tangle(one: Record, begin: Number) -> None:
 
 @compiled
 def scan(
-    part: Readable, position: int, shortest: int, pieces: Array, seen: Array, keep: int, confined: Array
-) -> Found:  # fmt: skip
+    part: Readable, position: int, shortest: int, pieces: Array, seen: Array, keep: int, confined: Array,
+    found: Found, counts: Counts,
+) -> tuple[Found, Counts]:  # fmt: skip
     """Adds the stays of a part that meet ``pieces`` long enough to ``seen``; ``confined`` is bool, by person.
 
-    ``pieces`` come by venue and start. The columns have names of their own, room is made before the rows are looked at,
-    and what is as often so as otherwise is added rather than asked: no processor foresees it.
+    ``pieces`` come by venue and start.
+    """
+    counts = Counts(counts.touched, counts.tangled, counts.pairs, 0)
+    number, low, wanted = 0, 0, 0
+    while number < len(pieces):
+        found = Found(
+            roomy(found.touched, counts.touched, wanted), roomy(found.tangled, counts.tangled, wanted),
+            roomy(found.pairs, counts.pairs, wanted), roomy(found.kept, counts.kept, wanted),
+        )  # fmt: skip
+        number, low, wanted, counts = _scan_while_room(
+            number, low, part, position, shortest, pieces, seen, keep, confined, found, counts
+        )
+    return found, counts
+
+
+@compiled
+def _scan_while_room(
+    number: int, low: int, part: Readable, position: int, shortest: int, pieces: Array, seen: Array, keep: int,
+    confined: Array, found: Found, counts: Counts,
+) -> tuple[int, int, int, Counts]:  # fmt: skip
+    """From the piece of that ``number`` on, whose rows stand from ``low`` on: where it stopped, and the room wanted.
+
+    The columns have names of their own, what is known of a person is asked for some rows ahead, and what is as often so
+    as otherwise is added rather than asked: no processor foresees it.
     """
     keys, ends, persons, flags = part.key, part.end, part.person, part.flags
     known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
-    first, longest, reach, low, next_venue = part.first_of_venue, part.reach_of_venue, part.reach, 0, 0
-    touched, touches = np.empty(64, np.uint32), 0
-    tangled, entangled = np.empty(64, np.uint32), 0
-    pairs, paired = np.empty(64, np.uint64), 0
-    kept, keeps = np.empty(64, KEPT), 0
-    for number in range(len(pieces)):
+    first, longest, reach, next_venue = part.first_of_venue, part.reach_of_venue, part.reach, 0
+    first_start, span = part.first_start, part.span
+    touched, touches = found.touched, counts.touched
+    tangled, entangled = found.tangled, counts.tangled
+    pairs, paired = found.pairs, counts.pairs
+    kept, keeps = found.kept, counts.kept
+    seen_at, size, last_row = seen.ctypes.data, seen.itemsize, np.uint64(len(keys) - 1)
+    while number < len(pieces):
         piece = pieces[number]
         own_start, own_end = np.int64(piece.start), np.int64(piece.end)
         certain_start, certain_end = np.int64(piece.certain_start), np.int64(piece.certain_end)
         begin, finish = min(own_start, certain_start), max(own_end, certain_end)
         if piece.venue < next_venue:
+            number += 1
             continue
-        low, high = at_venue(keys, first, longest, piece.venue, begin, finish, reach, low)
+        low, high = at_venue(keys, first, longest, piece.venue, begin, finish, reach, low, first_start, span)
         if low == high:
             next_venue = _venue_at(keys, longest, low)
+            number += 1
             continue
+        if high - low > min(len(touched) - touches, len(tangled) - entangled, len(pairs) - paired, len(kept) - keeps):
+            return number, low, high - low, Counts(touches, entangled, paired, keeps)
         infector = piece.person
         standing = np.uint64(seen[infector].place)
-        room = high - low
-        if touches + room > len(touched):
-            touched = roomy(touched, touches, room)
-        if entangled + room > len(tangled):
-            tangled = roomy(tangled, entangled, room)
-        if paired + room > len(pairs):
-            pairs = roomy(pairs, paired, room)
-        if keep and keeps + room > len(kept):
-            kept = roomy(kept, keeps, room)
         for row in range(np.uint64(low), np.uint64(high)):  # unsigned: no place is counted from the end
+            prefetch(seen_at + size * np.int64(persons[min(row + _AHEAD, last_row)]))
             flag = flags[row]
             start, end = np.int64(keys[row] & START), np.int64(ends[row])
             if min(end, finish) - max(start, begin) < shortest and not (flag & IS_ENTANGLED and end > begin):
@@ -302,7 +349,8 @@ def scan(
             if keep == KEEP_ALL or (keep == KEEP_CONFINED and confined[contact]):
                 kept[keeps].piece, kept[keeps].row = number, row
                 keeps += 1
-    return Found(touched[:touches], tangled[:entangled], pairs[:paired], kept[:keeps])
+        number += 1
+    return number, low, 0, Counts(touches, entangled, paired, keeps)
 
 
 @compiled
@@ -340,7 +388,7 @@ def meet(
         begin, finish = np.int64(piece.start), np.int64(piece.end)
         if piece.venue < next_venue:
             continue
-        low, high = at_venue(keys, first, longest, piece.venue, begin, finish, reach, low)
+        low, high = at_venue(keys, first, longest, piece.venue, begin, finish, reach, low, part.first_start, part.span)
         if low == high:
             next_venue = _venue_at(keys, longest, low)
             continue

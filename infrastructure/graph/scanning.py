@@ -59,7 +59,8 @@ def _handed_over(part: Part) -> Array:
             part.by_person, part.entangled, part.people, part.first_of_person, part.first_of_venue, part.reach_of_venue,
         )]  # fmt: skip
         places = [number for column in columns for number in (column.ctypes.data, len(column))]
-        row = np.array([[*places, part.reach, 0, part.all_known_from]], np.int64)
+        span = part.last_start - part.first_start + 1
+        row = np.array([[*places, part.first_start, span, part.reach, 0, part.all_known_from]], np.int64)
         found = _rows[part] = row, columns
     return found[0]
 
