@@ -10,7 +10,7 @@ interval only when one of its rows does.
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -31,10 +31,10 @@ class Resolved(NamedTuple):
     person: Array  # uint32
     venue: Array  # uint32
 
-    @classmethod
-    def nothing(cls) -> "Resolved":
-        types = (np.int64, np.int64, np.uint32, np.uint32, bool, *(np.uint32,) * 4)
-        return cls(*(np.empty(0, kind) for kind in types))
+
+_TYPES: Final = (np.int64, np.int64, np.uint32, np.uint32, bool, *(np.uint32,) * 4)
+_NOTHING: Final = Resolved(*(np.empty(0, kind) for kind in _TYPES))
+_NOBODY: Final = np.empty(0, np.uint32)
 
 
 class Stays:
@@ -44,8 +44,8 @@ class Stays:
         self.parts = [part for part in parts if part.may_know_at(position)]
         self.position = position
         *self.base, self.rows = accumulate(map(len, self.parts), initial=0)
-        self._resolved = Resolved.nothing()
-        self._of: Array = np.empty(0, np.uint32)
+        self._resolved = _NOTHING
+        self._of: Array = _NOBODY
 
     def of(self, rows: Array, people: Array) -> Resolved:
         """The stays of these entangled ``rows`` of these ``people``, one for one."""

@@ -117,6 +117,41 @@ def test_buffers_grow() -> None:
     assert answered(compiled, few) == answered(passes, few)
 
 
+@pytest.mark.parametrize("index", ["ann", "bob"])
+def test_buffers_grow_for_those_who_come_often(index: str) -> None:
+    """Again and again without check-out, by which stays are joined, and with it."""
+    outbreak = Outbreak()
+    for day in range(60):
+        start, others = 24 * day, day % 2
+        outbreak.visit(f"ann place{day} {start}-{start + 3}")
+        outbreak.visit(f"bob place{day} {start}-{'?' if others else start + 2}")
+        if others:
+            outbreak.visit(f"bob place{day} {start}:20-?")
+        outbreak.visit(f"cat{day} place{day} {start + 1}-{start + 2}")
+    compiled, passes = both(outbreak)
+    question = asked(index, "0-1440", levels=3, min_seconds=0)
+    found = answered(compiled, question)
+    assert found == answered(passes, question)
+    assert len(found.contacts) == 61
+
+
+def test_buffers_grow_for_many_who_come_often() -> None:
+    """Each with few rows, but more joined stays in all than the loops have room for at first."""
+    outbreak = Outbreak("ann hall 0-3")
+    for number in range(40):
+        outbreak.visit(f"bob{number} hall 0-3")
+        for day in range(1, 13):
+            start = 24 * day
+            outbreak.visit(f"bob{number} place{number} {start}-?")
+            outbreak.visit(f"bob{number} place{number} {start}:20-?")
+        outbreak.visit(f"cat{number} place{number} {24 * (1 + number % 12)}-{24 * (1 + number % 12) + 1}")
+    compiled, passes = both(outbreak)
+    question = asked("ann", "0-400", levels=2, min_seconds=0)
+    found = answered(compiled, question)
+    assert found == answered(passes, question)
+    assert len(found.contacts) == 80
+
+
 def test_many_threads_at_once_get_the_same_answers() -> None:
     compiled, _ = both(crowd(60))
     asks = questions(60)
