@@ -113,21 +113,26 @@ _at: Final[Any] = intrinsic(_pointer)
 _TO_READ, _OFTEN, _DATA = 0, 3, 1
 
 
-def _prefetch(_: Any, address: Any) -> Any:
-    """Begins to read what lies at an address, and waits for nothing."""
+def _prefetch(_: Any, column: Any, place: Any) -> Any:
+    """Begins to read what stands there in a column, which may be anywhere, and waits for nothing."""
     number = ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
 
     def code(context: Any, builder: Any, __: Any, values: Any) -> Any:
         prefetch = builder.module.declare_intrinsic("llvm.prefetch", [cgutils.voidptr_t], kind)
-        there = builder.inttoptr(values[0], cgutils.voidptr_t)
+        array = context.make_array(column)(context, builder, values[0])
+        at = context.cast(builder, values[1], place, types.intp)
+        there = builder.bitcast(builder.gep(array.data, [at]), cgutils.voidptr_t)
         builder.call(prefetch, [there, number(_TO_READ), number(_OFTEN), number(_DATA)])
         return context.get_dummy_value()
 
-    return types.none(address), code
+    return types.none(column, place), code
 
 
 prefetch: Final[Any] = intrinsic(_prefetch)
+LATER, SOON = 8, 2
+"""So many rows or people ahead, what will be needed of them is asked for: memory answers late, but many questions at
+once. To ask for more than that costs as much as it spares."""
 
 
 PARTS_WIDTH: Final = 31
@@ -217,13 +222,8 @@ def at_venue(
     low: Number = before
     high: Number = len(keys)
     near: Number = before
-    at: Number = np.int64(venue)
-    venues = len(longest)
-    indexed = len(first) > 0
-    if indexed:
-        low, high = np.int64(first[min(at, venues)]), np.int64(first[min(at + 1, venues)])
-        reach = np.int64(longest[min(at, venues - 1)])
-        near = low + np.int64((high - low) * ((begin - reach - first_start) / span))
+    if len(first):
+        low, high, reach, near = guessed(first, longest, venue, begin, first_start, span)
         low = max(low, before)
         near = min(max(near, low), high)
     if low < high:
@@ -231,6 +231,18 @@ def at_venue(
         low = _from_near(keys, here | np.uint64(max(begin - reach, 0)), low, high, near)
         high = _from_near(keys, here | np.uint64(finish), low, high, low)
     return low, max(low, high)
+
+
+@inlined
+def guessed(
+    first: Array, longest: Array, venue: Number, begin: Number, first_start: Number, span: Number
+) -> tuple[Number, Number, Number, Number]:
+    """The range of a venue's rows, how long the longest lasts, and about where those begin that may last till then."""
+    at: Number = np.int64(venue)
+    venues = len(longest)
+    low, high = np.int64(first[min(at, venues)]), np.int64(first[min(at + 1, venues)])
+    reach = np.int64(longest[min(at, venues - 1)])
+    return low, high, reach, low + np.int64((high - low) * ((begin - reach - first_start) / span))
 
 
 @inlined

@@ -10,6 +10,7 @@ from infrastructure.graph.compiling import (
     IS_ENTANGLED,
     IS_OBSERVED,
     IS_SUPERSEDED,
+    LATER,
     START,
     VENUE,
     Number,
@@ -20,8 +21,12 @@ from infrastructure.graph.compiling import (
     of_person,
     order_of,
     part_at,
+    prefetch,
     roomy,
 )  # fmt: skip
+
+MARKED: Final = np.dtype([(name, np.uint32) for name in ("whose", "row")], align=True)
+"""A row of a part that may be entangled, of the person of that place in a list."""
 
 ENTANGLED_ROW: Final = np.dtype(
     [(name, np.uint64) for name in ("key", "row")] + [(name, np.uint32) for name in ("whose", "end", "visit", "flags")],
@@ -46,45 +51,64 @@ def entangled(
 ) -> tuple[Array, int]:  # fmt: skip
     """``found`` with ``count`` ENTANGLED_ROWs, and those of these people that are known at ``position`` and may end
     after the person's ``since``, as none lasts longer than ``reach``."""
+    marks, number = np.empty(8 * len(people) + 64, MARKED), 0
     whose, wanted = 0, 0
     while whose < len(people):
-        found = roomy(found, count, wanted)
-        whose, count, wanted = _entangled_while_room(whose, part, position, people, since, reach, found, count)
-    return found, count
+        marks = roomy(marks, number, wanted)
+        whose, number, wanted = _marked_while_room(whose, part, people, marks, number)
+    found = roomy(found, count, number)
+    return found, _known_of(part, position, marks[:number], since, reach, found, count)
 
 
 @compiled
-def _entangled_while_room(
-    whose: int, part: Readable, position: int, people: Array, since: Array, reach: Number, found: Array, count: int
-) -> tuple[int, int, int]:
+def _marked_while_room(whose: int, part: Readable, people: Array, marks: Array, number: int) -> tuple[int, int, int]:
     """From that one on: where it stopped, how many there are then, and the room wanted."""
-    of_people, first, visits = part.people, part.first_of_person, part.visit
-    flags, by_person, marked, keys, ends = part.flags, part.by_person, part.entangled, part.key, part.end
-    known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
+    of_people, first, by_person, marked = part.people, part.first_of_person, part.by_person, part.entangled
+    last = len(people) - 1
     while whose < len(people):
+        if not len(of_people):
+            low, _ = of_person(of_people, first, people[min(whose + LATER, last)])
+            prefetch(marked, low >> 3)
+            prefetch(by_person, low)
         low, high = of_person(of_people, first, people[whose])
-        if high - low > len(found) - count:
-            return whose, count, high - low
-        earliest = since[whose] - reach
-        for place in range(high - 1, low - 1, -1):
-            if not marked[place >> 3] >> (place & 7) & 1:
-                continue
-            row = by_person[place]
-            if np.int64(keys[row] & START) < earliest:
-                break
-            flag = flags[row]
-            if not flag & (IS_ENTANGLED | IS_BESIDE):
-                continue
-            if flag & IS_SUPERSEDED and known_until[row] <= position:
-                continue
-            if not recent and known_from[row] > position:
-                continue
-            one = found[count]
-            one.key, one.row, one.whose, one.end = keys[row], part.base + np.int64(row), whose, ends[row]
-            one.visit, one.flags = visits[row], flag
-            count += 1
+        if high - low > len(marks) - number:
+            return whose, number, high - low
+        for place in range(np.uint64(low), np.uint64(high)):
+            marks[number].whose, marks[number].row = whose, by_person[place]
+            number += marked[place >> np.uint64(3)] >> (place & np.uint64(7)) & 1
         whose += 1
-    return whose, count, 0
+    return whose, number, 0
+
+
+@compiled
+def _known_of(
+    part: Readable, position: int, marks: Array, since: Array, reach: Number, found: Array, count: int
+) -> int:
+    """Puts those of MARKED rows behind the first ``count`` of ``found``; how many there are then."""
+    visits, flags, keys, ends = part.visit, part.flags, part.key, part.end
+    known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
+    last = len(marks) - 1
+    for number in range(len(marks)):
+        later = marks[min(number + LATER, last)].row
+        prefetch(keys, later)
+        prefetch(ends, later)
+        prefetch(flags, later)
+        prefetch(visits, later)
+        row, whose = marks[number].row, marks[number].whose
+        if np.int64(keys[row] & START) < since[whose] - reach:
+            continue
+        flag = flags[row]
+        if not flag & (IS_ENTANGLED | IS_BESIDE):
+            continue
+        if flag & IS_SUPERSEDED and known_until[row] <= position:
+            continue
+        if not recent and known_from[row] > position:
+            continue
+        one = found[count]
+        one.key, one.row, one.whose, one.end = keys[row], part.base + np.int64(row), whose, ends[row]
+        one.visit, one.flags = visits[row], flag
+        count += 1
+    return count
 
 
 @compiled

@@ -19,6 +19,7 @@ from infrastructure.graph.compiling import (
     compiled,
     order_of,
     part_at,
+    prefetch,
     roomy,
 )
 from infrastructure.graph.joining import as_part, joined_of
@@ -81,6 +82,7 @@ def by_exposure(people: People, person: Array, seen: Array) -> Array:
     """The order of contacts: by exposed_at and person. Some bits of their ids tell most of them apart."""
     keys, least = np.empty(len(person), np.uint64), np.uint64(NEVER)
     for number in range(len(person)):
+        prefetch(people.high, person[number])
         keys[number] = seen[person[number]].exposed_at
         least = min(least, keys[number])
     for number in range(len(person)):

@@ -18,7 +18,9 @@ from infrastructure.graph.compiling import (
     IS_ENTANGLED,
     IS_OBSERVED,
     IS_SUPERSEDED,
+    LATER,
     NEVER,
+    SOON,
     START,
     VENUE,
     Number,
@@ -27,6 +29,7 @@ from infrastructure.graph.compiling import (
     Record,
     at_venue,
     compiled,
+    guessed,
     inlined,
     of_person,
     order_of,
@@ -79,8 +82,6 @@ TANGLED: Final = 4
 """Met in a row that is not a stay by itself; SINCE are the other bits of the state then."""
 SINCE: Final = 2**32 - 8
 """The instant from which on a person's entangled rows matter: that of the earliest piece that met one, rounded down."""
-_AHEAD: Final = np.uint64(8)
-"""So many rows before it is looked at, what is known of its person is asked for."""
 KEEP_NONE, KEEP_CONFINED, KEEP_ALL = range(3)
 """Which encounters a scan keeps one by one: those of people who were ever in quarantine, or all."""
 
@@ -159,9 +160,15 @@ def _clip_while_room(
 ) -> tuple[int, int, int]:
     """From the window of that ``number`` on: where it stopped, how many there are then, and the room wanted."""
     keys, ends, flags, by_person = part.key, part.end, part.flags, part.by_person
-    people, first = part.people, part.first_of_person
+    people, first, last_window = part.people, part.first_of_person, len(windows) - 1
     known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
     while number < len(windows):
+        if not len(people):
+            at, _ = of_person(people, first, windows[min(number + LATER, last_window)].person)
+            prefetch(by_person, at)
+            at, last = of_person(people, first, windows[min(number + SOON, last_window)].person)
+            for place in range(np.uint64(at), np.uint64(last)):
+                prefetch(keys, by_person[place])
         window = windows[number]
         begin = min(np.int64(window.start), np.int64(window.certain_start))
         finish = max(np.int64(window.end), np.int64(window.certain_end))
@@ -278,8 +285,8 @@ def _scan_while_room(
 ) -> tuple[int, int, int, Counts]:  # fmt: skip
     """From the piece of that ``number`` on, whose rows stand from ``low`` on: where it stopped, and the room wanted.
 
-    The columns have names of their own, what is known of a person is asked for some rows ahead, and what is as often so
-    as otherwise is added rather than asked: no processor foresees it.
+    The columns have names of their own, and what is as often so as otherwise is added rather than asked: no processor
+    foresees it.
     """
     keys, ends, persons, flags = part.key, part.end, part.person, part.flags
     known_from, known_until, recent = part.known_from, part.known_until, part.all_known_from <= position
@@ -289,8 +296,16 @@ def _scan_while_room(
     tangled, entangled = found.tangled, counts.tangled
     pairs, paired = found.pairs, counts.pairs
     kept, keeps = found.kept, counts.kept
-    seen_at, size, last_row = seen.ctypes.data, seen.itemsize, np.uint64(len(keys) - 1)
+    last_row, last_piece = np.uint64(len(keys) - 1), len(pieces) - 1
     while number < len(pieces):
+        if len(first):
+            later = pieces[min(number + LATER, last_piece)]
+            instant = min(np.int64(later.start), np.int64(later.certain_start))
+            _, _, _, near = guessed(first, longest, later.venue, instant, first_start, span)
+            prefetch(keys, near)
+            prefetch(ends, near)
+            prefetch(persons, near)
+            prefetch(flags, near)
         piece = pieces[number]
         own_start, own_end = np.int64(piece.start), np.int64(piece.end)
         certain_start, certain_end = np.int64(piece.certain_start), np.int64(piece.certain_end)
@@ -308,7 +323,7 @@ def _scan_while_room(
         infector = piece.person
         standing = np.uint64(seen[infector].place)
         for row in range(np.uint64(low), np.uint64(high)):  # unsigned: no place is counted from the end
-            prefetch(seen_at + size * np.int64(persons[min(row + _AHEAD, last_row)]))
+            prefetch(seen, persons[min(row + np.uint64(LATER), last_row)])
             flag = flags[row]
             start, end = np.int64(keys[row] & START), np.int64(ends[row])
             if min(end, finish) - max(start, begin) < shortest and not (flag & IS_ENTANGLED and end > begin):
